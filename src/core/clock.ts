@@ -1,0 +1,30 @@
+// Time as an argument: wall clock for what is stored, monotonic for what is measured or waited for,
+// so that a step of the system clock changes no timeout, and tests move time themselves.
+
+export interface Clock {
+  /** Wall clock, milliseconds since the Unix epoch. */
+  now(): number;
+  /** Milliseconds from an arbitrary start; never steps back. */
+  elapsed(): number;
+  /** Resolves after `ms`, or as soon as the signal aborts: never rejects. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  elapsed: () => performance.now(),
+  sleep: (ms, signal) =>
+    new Promise((resolve) => {
+      if (signal?.aborted) return resolve();
+      const done = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms);
+      signal?.addEventListener('abort', done, { once: true });
+    }),
+};
+
+/** Randomness as an argument: uniform in [0, 1). */
+export type Random = () => number;

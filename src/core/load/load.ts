@@ -1,0 +1,112 @@
+// The load flow: from the topic into the table, each exposure exactly once. One loop owns all the state: it takes events
+// from the source, fills a batch while the one before is flushed, and claims after every join. Not taking is how it
+// pushes back: the source then pauses its partitions and keeps its membership.
+import { dueInMs, isFull } from './batch.ts';
+import { landFlight, launch, onLoaded } from './flight.ts';
+import type { Settled } from './flush.ts';
+import { fill, takeIn } from './intake.ts';
+import { createLoop, type Happening, type LoadDeps, type LoadOptions, type Loop, tell } from './loop.ts';
+import { onFenced, onGap, onJoined } from './ownership.ts';
+import type { LoadSummary, SourceEvent } from './ports.ts';
+
+/** Longest wait for an event before the loop looks around again. */
+const TAKE_MS = 500;
+
+/**
+ * Loads until the signal aborts, then finishes the batches under way within the drain timeout.
+ *
+ * @throws {GbxError} when the run cannot go on: the client crashed, the topic changed, another consumer fences this one,
+ *   or before the first success what design 4.4 calls systemic. What was not committed is read again by the next run.
+ */
+export async function runLoad(deps: LoadDeps, options: LoadOptions, signal: AbortSignal): Promise<LoadSummary> {
+  const loop = createLoop(deps, options, signal);
+  signal.addEventListener('abort', () => tell(loop.inbox, { kind: 'aborted' }), { once: true });
+  try {
+    while (!signal.aborted) {
+      launchIfDue(loop);
+      const happening = await nextHappening(loop);
+      if (happening.kind === 'settled') await onSettled(loop, happening.result);
+      else if (happening.kind === 'taken' && happening.event !== undefined) await onEvent(loop, happening.event);
+    }
+    await drain(loop);
+    return loop.summary;
+  } finally {
+    await landFlight(loop).catch(() => undefined);
+  }
+}
+
+/** The next thing to act on. A take stays under way until its event is acted on: it may hold records. */
+async function nextHappening(loop: Loop): Promise<Happening> {
+  const { deps, options, inbox, signal } = loop;
+  if (loop.taking === undefined && hasRoom(loop)) {
+    const dueMs = loop.flight === undefined ? dueInMs(loop.filling, options.policy, deps.clock.elapsed()) : TAKE_MS;
+    const taking = deps.source.take(Math.min(TAKE_MS, dueMs), signal);
+    loop.taking = taking;
+    taking.then(
+      (event) => tell(inbox, { kind: 'taken', taking, event }),
+      (error: unknown) => tell(inbox, { kind: 'failed', error }),
+    );
+  }
+  for (;;) {
+    const happening = inbox.happenings.shift();
+    if (happening === undefined) {
+      await new Promise<void>((resolve) => {
+        inbox.wake = resolve;
+      });
+    } else if (happening.kind === 'failed') {
+      throw happening.error;
+    } else if (isCurrent(happening, loop)) {
+      if (happening.kind === 'taken') loop.taking = undefined;
+      return happening;
+    }
+  }
+}
+
+/** What was awaited elsewhere meanwhile (a take by onFenced, a flight by landFlight) is dealt with already. */
+function isCurrent(happening: Happening, { taking, flight }: Loop): boolean {
+  if (happening.kind === 'taken') return happening.taking === taking;
+  return happening.kind !== 'settled' || happening.settled === flight?.settled;
+}
+
+function hasRoom({ waiting, filling, options }: Loop): boolean {
+  return waiting === undefined && !isFull(filling, options.policy);
+}
+
+async function onEvent(loop: Loop, event: SourceEvent): Promise<void> {
+  if (event.kind === 'joined') await onJoined(loop, event.partitions);
+  else if (takeIn(loop, event) === 'gap') await onGap(loop, event);
+}
+
+async function onSettled(loop: Loop, result: Settled): Promise<void> {
+  loop.flight = undefined;
+  if (result.kind === 'fenced') await onFenced(loop, result.holders);
+  else if (result.kind === 'loaded') await onLoaded(loop, result);
+}
+
+function launchIfDue(loop: Loop): void {
+  const { deps, options, filling } = loop;
+  if (loop.flight === undefined && dueInMs(filling, options.policy, deps.clock.elapsed()) === 0) {
+    launch(loop);
+    fill(loop);
+  }
+}
+
+/** After the signal: finishes the flush under way, then the batch that was filling; while the circuit is open, neither. */
+async function drain(loop: Loop): Promise<void> {
+  const { deps, options } = loop;
+  const deadline = new AbortController();
+  const timer = deps.clock.sleep(options.drainTimeoutMs, deadline.signal).then(() => 'deadline' as const);
+  for (let round = 0; round < 2; round++) {
+    if (deps.circuit.isOpen()) break;
+    if (loop.flight === undefined && loop.filling.recordCount > 0) launch(loop);
+    if (loop.flight === undefined) break;
+    const result = await Promise.race([loop.flight.settled, timer]);
+    if (result === 'deadline' || result.kind !== 'loaded') break;
+    await onSettled(loop, result);
+  }
+  deadline.abort();
+  const left = loop.filling.recordCount;
+  if (loop.flight !== undefined || left > 0) {
+    deps.log.warn('drain.cut_short', { records_left: left, circuit_open: deps.circuit.isOpen(), lost: 'nothing: they are read again' });
+  }
+}

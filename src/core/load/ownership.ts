@@ -1,0 +1,81 @@
+// Who may load what: joins of the group, gaps in the log and fences all end in a new claim.
+import { GbxError } from '../errors.ts';
+import { createBatch } from './batch.ts';
+import { claimPartitions } from './claim.ts';
+import { landFlight, noteLoaded } from './flight.ts';
+import type { Loop, RecordsEvent } from './loop.ts';
+import type { LedgerRow } from './ports.ts';
+
+/** After being fenced: time for the join that explains it to arrive. */
+const JOIN_WAIT_MS = 3_000;
+const FENCED_MAX = 3;
+const FENCED_WINDOW_MS = 60_000;
+const GAP_PAUSE_MS = 1_000;
+
+export async function onJoined(loop: Loop, partitions: readonly number[]): Promise<void> {
+  loop.deps.metrics.count('gbx_kafka_rebalances_total');
+  loop.deps.log.info('group.joined', { partitions });
+  await takeOver(loop, partitions);
+}
+
+/** The claim finds out whether records expired or the topic is another one. */
+export async function onGap(loop: Loop, event: RecordsEvent): Promise<void> {
+  const { clock, log } = loop.deps;
+  log.warn('log.gap_found', {
+    partition: event.partition,
+    expected: String(loop.held.get(event.partition)?.expectedOffset),
+    found: String(event.fetchOffset),
+  });
+  if (clock.elapsed() - loop.lastGapMs < GAP_PAUSE_MS) await clock.sleep(GAP_PAUSE_MS, loop.signal);
+  loop.lastGapMs = clock.elapsed();
+  await takeOver(loop, [...loop.held.keys()]);
+}
+
+/** Another claim stands in the ledger: usually a rebalance whose join is on its way; else a second consumer that should not be. */
+export async function onFenced(loop: Loop, holders: readonly LedgerRow[]): Promise<void> {
+  const { deps, signal } = loop;
+  const mine = [...loop.held.keys()];
+  loop.held.clear();
+  const now = deps.clock.elapsed();
+  loop.fencedAtMs = [...loop.fencedAtMs.filter((at) => now - at < FENCED_WINDOW_MS), now];
+  const by = holders.map(({ partition, owner, host, epoch }) => ({ partition, owner, host, epoch }));
+  deps.log.warn('batch.fenced', { by, dropped: 'the batch; its new holder loads it' });
+  const untilMs = now + JOIN_WAIT_MS;
+  while (deps.clock.elapsed() < untilMs && !signal.aborted) {
+    const event = await (loop.taking ?? deps.source.take(untilMs - deps.clock.elapsed(), signal));
+    loop.taking = undefined;
+    if (event?.kind === 'joined') return onJoined(loop, event.partitions);
+  }
+  if (loop.fencedAtMs.length >= FENCED_MAX) throw fencedForGood(by);
+  await takeOver(loop, mine);
+}
+
+function fencedForGood(by: readonly { partition: number; owner: string; host: string }[]): GbxError {
+  const who = [...new Set(by.map(({ owner, host }) => `${owner} on ${host}`))].join(', ');
+  return new GbxError(
+    'GBX_FENCED',
+    `Cannot keep the partitions ${by.map((row) => row.partition).join(', ')} as they are claimed again and again by ${who}`,
+  );
+}
+
+/** Forgets what is buffered, waits for the attempt under way, then claims these partitions. */
+async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void> {
+  const { deps, options, signal } = loop;
+  let wanted = partitions;
+  loop.held.clear();
+  loop.filling = createBatch();
+  loop.waiting = undefined;
+  const landed = await landFlight(loop);
+  if (landed?.kind === 'loaded') noteLoaded(loop, landed);
+  for (;;) {
+    const claim = await claimPartitions(deps, wanted, { ...options, signal });
+    if (claim.kind === 'aborted') return;
+    if (claim.kind === 'rejoined') {
+      wanted = claim.partitions;
+      continue;
+    }
+    loop.owner = claim.owner;
+    for (const held of claim.held) loop.held.set(held.partition, held);
+    return;
+  }
+}
