@@ -94,6 +94,7 @@ function launchIfDue(loop: Loop): void {
 /** After the signal: finishes the flush under way, then the batch that was filling; while the circuit is open, neither. */
 async function drain(loop: Loop): Promise<void> {
   const { deps, options } = loop;
+  deps.status.isDraining = true;
   const deadline = new AbortController();
   const timer = deps.clock.sleep(options.drainTimeoutMs, deadline.signal).then(() => 'deadline' as const);
   for (let round = 0; round < 2; round++) {

@@ -6,8 +6,16 @@ import type { ClaimDeps, ClaimOptions, HeldPartition } from './claim.ts';
 import type { FlushDeps, Settled } from './flush.ts';
 import type { SourceEvent } from './ports.ts';
 
+/** What a health check may look at; written by the loop alone. */
+export interface LoadStatus {
+  /** Undefined until the first claim; a member that holds none stands by. */
+  partitions: number | undefined;
+  isDraining: boolean;
+}
+
 export interface LoadDeps extends ClaimDeps, Omit<FlushDeps, 'lettersWritten'> {
   readonly decode: (record: LogRecord) => Decoded;
+  readonly status: LoadStatus;
 }
 
 export interface LoadOptions extends ClaimOptions {

@@ -76,6 +76,7 @@ async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void
     }
     loop.owner = claim.owner;
     for (const held of claim.held) loop.held.set(held.partition, held);
+    deps.status.partitions = loop.held.size;
     return;
   }
 }

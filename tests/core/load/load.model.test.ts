@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type Guards, type Report, simulate } from './simulation.ts';
+import { type Report, simulate } from './simulation/simulate.ts';
+import type { Guards } from './simulation/world.ts';
 
 const SEEDS = Number(process.env['GBX_SIM_SEEDS'] ?? 1500);
 const FIRST_SEED = Number(process.env['GBX_SIM_FIRST_SEED'] ?? 1);

@@ -1,0 +1,123 @@
+// The entry: bin/gbx imports it. The only file that touches the process: arguments, streams, signals and exit codes.
+import { readFileSync } from 'node:fs';
+import { systemClock } from './core/clock.ts';
+import { asGbxError, EXIT } from './core/errors.ts';
+import { errorDocument, formatError } from './format-error.ts';
+import type { Output } from './run-command.ts';
+
+/** What may still hold the process open after its work is done, before it is ended all the same. */
+const LINGER_MS = 5_000;
+/** npm passes a signal on to a child that the terminal has signalled too: twice within this is once. */
+const SAME_SIGNAL_MS = 300;
+
+const stopping = new AbortController();
+let stoppedBy: 'SIGINT' | 'SIGTERM' | undefined;
+let secrets: readonly string[] = [];
+let drainTimeoutMs = 25_000;
+const version = readVersion();
+
+function readVersion(): string {
+  const parsed: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
+  return typeof parsed === 'object' && parsed !== null && 'version' in parsed ? String(parsed.version) : 'unknown';
+}
+
+function signalExitCode(signal: 'SIGINT' | 'SIGTERM'): number {
+  return signal === 'SIGINT' ? 130 : 143;
+}
+
+function watchSignals(): void {
+  let firstAt = 0;
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (stoppedBy === undefined) {
+        stoppedBy = signal;
+        firstAt = systemClock.elapsed();
+        const seconds = Math.ceil(drainTimeoutMs / 1000);
+        process.stderr.write(`gbx: ${signal}: finishing what is under way, ${seconds} s at most; a second signal leaves at once\n`);
+        stopping.abort();
+        setTimeout(
+          () => leave(`gbx: not finished after ${seconds} s, leaving`, signalExitCode(signal)),
+          drainTimeoutMs + LINGER_MS,
+        ).unref();
+      } else if (systemClock.elapsed() - firstAt > SAME_SIGNAL_MS) {
+        leave(`gbx: ${signal} again: leaving at once`, signalExitCode(signal));
+      }
+    });
+  }
+}
+
+/** The only way out that does not wait for the event loop. */
+function leave(reason: string, exitCode: number): never {
+  process.stderr.write(`${reason}\n`);
+  process.exit(exitCode);
+}
+
+function watchStreams(): void {
+  for (const stream of [process.stdout, process.stderr]) {
+    stream.on('error', (error: NodeJS.ErrnoException) => {
+      // The reader has seen enough, as in `gbx … | head`: that is no failure.
+      if (error.code === 'EPIPE') process.exit(EXIT.done);
+      throw error;
+    });
+  }
+}
+
+function report(thrown: unknown): number {
+  const error = asGbxError(thrown);
+  const about = `gbx ${version}, node ${process.versions.node}, ${process.platform} ${process.arch}`;
+  process.stderr.write(formatError(error, { about, secrets }));
+  if (process.argv.includes('--json')) process.stdout.write(errorDocument(error, { secrets }));
+  return error.exitCode;
+}
+
+function output(stream: NodeJS.WriteStream): Output {
+  return {
+    write: (text) => {
+      stream.write(text);
+    },
+    isTty: stream.isTTY === true,
+    columns: stream.columns || Number(process.env['COLUMNS']) || 80,
+  };
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  const stdout = output(process.stdout);
+  const { parseArguments } = await import('./program.ts');
+  const parsed = parseArguments(argv, { version, stdout: stdout.write, columns: stdout.columns });
+  if (parsed.kind === 'answered') return EXIT.done;
+  const { runCommand } = await import('./run-command.ts');
+  const exitCode = await runCommand(parsed.invocation, {
+    env: process.env,
+    folder: process.cwd(),
+    stdout,
+    stderr: output(process.stderr),
+    clock: systemClock,
+    random: Math.random,
+    signal: stopping.signal,
+    configured: (facts) => {
+      ({ secrets, drainTimeoutMs } = facts);
+    },
+  });
+  // A signal is the proper end of what runs on; anything else was cut short by it.
+  if (stoppedBy === undefined || parsed.invocation.entry.runsOn || exitCode !== EXIT.done) return exitCode;
+  return signalExitCode(stoppedBy);
+}
+
+/** Lets the event loop run dry, so that output is written whole; names what keeps it from doing so. */
+function finish(exitCode: number): void {
+  process.exitCode = exitCode;
+  setTimeout(() => {
+    const held = [...new Set(process.getActiveResourcesInfo())].join(', ');
+    leave(`gbx: done, but still held open by ${held}: leaving`, exitCode);
+  }, LINGER_MS).unref();
+}
+
+watchStreams();
+watchSignals();
+for (const event of ['uncaughtException', 'unhandledRejection'] as const) {
+  process.on(event, (error: unknown) => {
+    report(error);
+    process.exit(EXIT.bug);
+  });
+}
+finish(await main(process.argv.slice(2)).catch(report));

@@ -1,0 +1,114 @@
+// gbx consume: loads the topic into the warehouse until a signal ends it (design 4). Opens the adapters, hands them to
+// core/load, and shows health and metrics on the admin port.
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { kafkaConnection, warehouseConnection } from '../connections.ts';
+import { GbxError } from '../core/errors.ts';
+import { decodeRecord } from '../core/exposure/decode.ts';
+import { type Circuit, createCircuit } from '../core/load/circuit.ts';
+import { runLoad } from '../core/load/load.ts';
+import type { LoadOptions, LoadStatus } from '../core/load/loop.ts';
+import { untilReached } from '../core/retry.ts';
+import type { HealthChecks } from '../http/health-routes.ts';
+import { openAdminServer } from '../http/open-admin-server.ts';
+import { createDeadLetterWriter } from '../kafka/dead-letters.ts';
+import { openAdmin } from '../kafka/open-admin.ts';
+import { openProducer } from '../kafka/open-producer.ts';
+import { openSource } from '../kafka/open-source.ts';
+import type { CommandContext } from '../run-command.ts';
+import { createMetrics } from '../telemetry/create-metrics.ts';
+import { openWarehouse } from '../warehouse/open-warehouse.ts';
+
+/** Others may start beside this process, the brokers among them. */
+const START_WAIT_MS = 60_000;
+/** On top of what a flush may take: the group waits this long for a member that flushes. */
+const REBALANCE_SPARE_MS = 60_000;
+
+/** @throws {GbxError} as design 4.4 and 7 say; what was not committed is read again. */
+export async function run(context: CommandContext): Promise<number> {
+  const { config, clock, random, log, signal } = context;
+  const named = { clientId: 'gbx-consume' };
+  const kafka = kafkaConnection(context, named);
+  await using warehouse = openWarehouse(warehouseConnection(context, named));
+  const metrics = createMetrics();
+  const circuit = createCircuit({ clock, random, log, metrics });
+  const status: LoadStatus = { partitions: undefined, isDraining: false };
+  await using admin = await openAdminServer({
+    host: config.adminHost,
+    port: config.adminPort,
+    setting: { host: 'GBX_ADMIN_HOST', port: 'GBX_ADMIN_PORT' },
+    readiness: () => readiness(status, circuit),
+    metrics,
+    clock,
+    log,
+  });
+  const patience = {
+    clock,
+    random,
+    signal,
+    forMs: START_WAIT_MS,
+    onWait: (error: GbxError) => log.warn('kafka.waited_for', { code: error.code, reason: error.message }),
+  };
+  await untilReached(() => assertDeadLetterTopic(kafka, config.deadLetterTopic), patience);
+  await using producer = await untilReached(() => openProducer(kafka), patience);
+  await using source = await untilReached(() => openSource(kafka, sourceOptions(context)), patience);
+  const place = { clusterId: source.clusterId, topic: source.topic };
+  const deps = {
+    source,
+    warehouse,
+    writeDeadLetters: createDeadLetterWriter(producer, { topic: config.deadLetterTopic, sourceTopic: config.kafkaTopic, clock, random }),
+    decode: (record: Parameters<typeof decodeRecord>[0]) => decodeRecord(record, place),
+    newOwner: randomUUID,
+    status,
+    circuit,
+    clock,
+    log,
+    metrics,
+  };
+  log.info('consume.started', { topic: source.topic, group: source.group, cluster: source.clusterId, admin: admin.url });
+  const summary = await runLoad(deps, loadOptions(context), signal);
+  log.info('consume.stopped', { ...summary });
+  return 0;
+}
+
+async function assertDeadLetterTopic(kafka: Parameters<typeof openAdmin>[0], topic: string): Promise<void> {
+  await using admin = await openAdmin(kafka);
+  if ((await admin.topicPartitions(topic)) !== undefined) return;
+  throw new GbxError(
+    'GBX_TOPIC_MISSING',
+    `Cannot consume without the dead-letter topic ${topic} as records that are invalid would have no place to go`,
+  );
+}
+
+function sourceOptions({ config }: CommandContext): Parameters<typeof openSource>[1] {
+  const { kafkaTopic, consumerGroup, sessionTimeoutSeconds, lockTimeoutSeconds, statementTimeoutSeconds, batchBytesMax } = config;
+  return {
+    topic: kafkaTopic,
+    group: consumerGroup,
+    sessionTimeoutMs: sessionTimeoutSeconds * 1000,
+    rebalanceTimeoutMs: (lockTimeoutSeconds + statementTimeoutSeconds) * 1000 + REBALANCE_SPARE_MS,
+    bufferBytesMax: batchBytesMax,
+  };
+}
+
+function loadOptions({ config }: CommandContext): LoadOptions {
+  return {
+    policy: {
+      rowsDue: config.batchSize,
+      ageDueMs: config.batchTimeoutSeconds * 1000,
+      rowsMax: Math.max(config.batchRowsMax, config.batchSize),
+      bytesMax: config.batchBytesMax,
+    },
+    host: hostname(),
+    startFrom: config.startFrom,
+    drainTimeoutMs: config.drainTimeoutSeconds * 1000,
+  };
+}
+
+function readiness({ partitions, isDraining }: LoadStatus, circuit: Circuit): HealthChecks {
+  return {
+    group: partitions === undefined ? { ok: false, message: 'no partitions claimed yet' } : { ok: true },
+    warehouse: circuit.isOpen() ? { ok: false, message: 'the warehouse does not take batches: see the log' } : { ok: true },
+    running: isDraining ? { ok: false, message: 'draining' } : { ok: true },
+  };
+}

@@ -1,0 +1,59 @@
+// A failure as people read it (design 7) and as programs read it. Called by cli.ts, the only place that prints errors.
+import { GbxError } from './core/errors.ts';
+import { redact } from './core/redact.ts';
+
+interface Facts {
+  /** Versions and platform, for reports of bugs. */
+  readonly about: string;
+  readonly secrets: readonly string[];
+}
+
+/**
+ *     error: cannot reach Kafka at kafka-1:9092 [GBX_KAFKA_UNREACHABLE]
+ *       cause: connect ECONNREFUSED 10.0.0.7:9092
+ *       from:  KAFKA_BOOTSTRAP_SERVERS (environment)
+ *       try:   check KAFKA_BOOTSTRAP_SERVERS and that the brokers are up
+ */
+export function formatError(error: GbxError, { about, secrets }: Facts): string {
+  const [headline = '', ...more] = error.message.split('\n');
+  const lines = [`error: ${headline} [${error.code}]`, ...more];
+  const isBug = error.code === 'GBX_BUG';
+  for (const cause of causes(error)) lines.push(`  cause: ${cause}`);
+  if (error.from !== undefined) lines.push(`  from:  ${error.from}`);
+  lines.push(`  try:   ${error.hint}`);
+  if (isBug) lines.push('', `  ${about}`, ...stackOf(error));
+  return `${redact(lines.join('\n'), secrets)}\n`;
+}
+
+/** The same for --json: one document on stdout. */
+export function errorDocument(error: GbxError, { secrets }: Pick<Facts, 'secrets'>): string {
+  const { code, message, hint, exitCode, from } = error;
+  const document = { schema: 'gbx.error/1', error: { code, message: redact(message, secrets), hint, from, exitCode } };
+  return `${JSON.stringify(document)}\n`;
+}
+
+/** Messages of the chain, outermost first, without those that only repeat what stands above them. */
+function causes(error: Error): string[] {
+  const lines: string[] = [];
+  let above = error.message;
+  for (let cause = error.cause, depth = 0; cause !== undefined && cause !== null && depth < 8; depth += 1) {
+    const message = describe(cause);
+    if (message !== '' && !above.includes(message)) lines.push(message.replaceAll(/\s*\n\s*/gu, '; '));
+    above = message || above;
+    cause = cause instanceof Error ? cause.cause : undefined;
+  }
+  return lines;
+}
+
+function describe(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause);
+  // Node gives a refused connection to several addresses as one error without a message.
+  if (cause instanceof AggregateError && cause.message === '') return cause.errors.map(describe).join('; ');
+  const code = cause instanceof GbxError ? ` [${cause.code}]` : '';
+  return `${cause.message || cause.name}${code}`;
+}
+
+function stackOf(error: GbxError): string[] {
+  const stack = error.cause instanceof Error ? error.cause.stack : error.stack;
+  return (stack ?? '').split('\n').map((line) => `  ${line}`);
+}

@@ -1,0 +1,222 @@
+// kafkajs's consumer as a member that can be asked: its callbacks enqueue and return, its end becomes an error of take().
+// Part of open-source.ts. Takes in what kafkajs 2.2.4 does on its own: resets of positions, crashes that only its log tells.
+import type { Consumer, EachBatchPayload, LogEntry } from 'kafkajs';
+import { GbxError } from '../core/errors.ts';
+import type { Source } from '../core/load/ports.ts';
+import { createClient, type KafkaClient, type KafkaConnection, RETRY } from './client.ts';
+import { withDeadline } from './deadline.ts';
+import { toLogRecords } from './log-records.ts';
+import { createSourceBuffer, type SourceBuffer, type SourceControls } from './source-buffer.ts';
+
+export interface MemberOptions {
+  readonly topic: string;
+  readonly group: string;
+  readonly partitionCount: number;
+  readonly sessionTimeoutMs: number;
+  /** Longest time between a rebalance's start and this member's answer: a flush has to fit in. */
+  readonly rebalanceTimeoutMs: number;
+  /** What may wait to be taken, in memory; beyond it the partitions are paused. */
+  readonly bufferBytesMax: number;
+  /** Of one answer of a broker. @default 4 MB */
+  readonly fetchBytesMax?: number;
+  /** Of one partition in it. @default 1 MB */
+  readonly partitionBytesMax?: number;
+}
+
+export interface Member extends Pick<Source, 'take' | 'seek' | 'commit'> {
+  /** Leaves the group, so that the others take over at once; within seconds. */
+  close(): Promise<void>;
+}
+
+const REQUEST_TIMEOUT_MS = 10_000;
+const METADATA_AGE_MS_MAX = 10_000;
+/** How long the broker may hold a fetch; also how soon a resumed partition is read again. */
+const FETCH_WAIT_MS = 250;
+const HEARTBEAT_MS_MAX = 3_000;
+const COMMIT_MS_MAX = 5_000;
+const CLOSE_MS_MAX = 5_000;
+/** From kafkajs's first word about its end to the one that carries the reason. */
+const CRASH_REPORT_MS = 10_000;
+/** A connection that cannot be had is tried for about half a minute; then the client gives up, and take() throws. */
+const CONNECT_RETRIES = 12;
+/** kafkajs counts failures over the whole life of a consumer, and no success takes one off. */
+const NEVER_ENOUGH = 1_000_000;
+
+/** What the callbacks and the takers share. */
+interface MemberState {
+  failure: GbxError | undefined;
+  /** Aborted by close(): what happens from then on is meant. */
+  readonly closing: AbortController;
+  wake: (() => void) | undefined;
+}
+
+interface Parts {
+  readonly connection: KafkaConnection;
+  readonly options: MemberOptions;
+  readonly state: MemberState;
+  readonly client: KafkaClient;
+  readonly consumer: Consumer;
+  readonly buffer: SourceBuffer;
+}
+
+/** @throws {GbxError} GBX_KAFKA_UNREACHABLE, GBX_KAFKA_TLS, GBX_KAFKA_AUTH */
+export async function openMember(connection: KafkaConnection, options: MemberOptions): Promise<Member> {
+  const state: MemberState = { failure: undefined, closing: new AbortController(), wake: undefined };
+  const client = createClient(connection, {
+    requestTimeoutMs: REQUEST_TIMEOUT_MS,
+    connectRetries: CONNECT_RETRIES,
+    onLogEntry: (entry) => onLogEntry(parts, entry),
+  });
+  const consumer = createConsumer(client, options);
+  const controls = createControls(consumer, options.topic);
+  const buffer = createSourceBuffer({ bytesMax: options.bufferBytesMax, controls, onEvent: () => state.wake?.() });
+  const parts: Parts = { connection, options, state, client, consumer, buffer };
+  const { running } = await start(parts);
+  return {
+    take: (ms, signal) => take(parts, ms, signal),
+    seek: (positions) => {
+      if (!state.closing.signal.aborted && state.failure === undefined) buffer.seek(positions);
+    },
+    commit: (positions) => commit(parts, positions),
+    close: () => close(parts, running),
+  };
+}
+
+function createConsumer({ kafka }: KafkaClient, options: MemberOptions): Consumer {
+  const { group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytesMax = 4_000_000, partitionBytesMax = 1_000_000 } = options;
+  return kafka.consumer({
+    groupId: group,
+    sessionTimeout: sessionTimeoutMs,
+    rebalanceTimeout: rebalanceTimeoutMs,
+    heartbeatInterval: Math.min(HEARTBEAT_MS_MAX, Math.floor(sessionTimeoutMs / 6)),
+    maxWaitTimeInMs: FETCH_WAIT_MS,
+    minBytes: 1,
+    maxBytes: fetchBytesMax,
+    maxBytesPerPartition: partitionBytesMax,
+    metadataMaxAge: METADATA_AGE_MS_MAX,
+    allowAutoTopicCreation: false,
+    retry: { ...RETRY, retries: NEVER_ENOUGH, restartOnFailure: () => Promise.resolve(false) },
+  });
+}
+
+function createControls(consumer: Consumer, topic: string): SourceControls {
+  return {
+    pauseAll: () => consumer.pause([{ topic }]),
+    resume: (partitions) => {
+      if (partitions.length > 0) consumer.resume([{ topic, partitions: [...partitions] }]);
+    },
+    seek: (partition, offset) => consumer.seek({ topic, partition, offset: String(offset) }),
+    later: (work) => void setImmediate(work),
+  };
+}
+
+/** @returns what ends when the first join is through, or has failed */
+async function start(parts: Parts): Promise<{ readonly running: Promise<void> }> {
+  const { connection, options, client, consumer, buffer } = parts;
+  const { clock, brokers } = connection;
+  listen(parts);
+  const late = (): Error => new GbxError('GBX_KAFKA_UNREACHABLE', `Cannot connect to Kafka as ${brokers.join(', ')} does not answer`);
+  try {
+    await withDeadline(consumer.connect(), { clock, ms: REQUEST_TIMEOUT_MS, late });
+    // From the beginning: kafkajs falls back to this where a position is out of range, and skipping would lose records.
+    await consumer.subscribe({ topic: options.topic, fromBeginning: true });
+  } catch (error) {
+    client.close();
+    throw client.translate(error, `join the group ${options.group}`);
+  }
+  const running = consumer.run({
+    autoCommit: false,
+    eachBatchAutoResolve: false,
+    partitionsConsumedConcurrently: options.partitionCount,
+    eachBatch: async (payload) => onBatch(payload, buffer),
+  });
+  return { running: running.catch((error: unknown) => fail(parts, error)) };
+}
+
+function listen(parts: Parts): void {
+  const { consumer, client, buffer, options } = parts;
+  const { events } = consumer;
+  consumer.on(events.REQUEST_TIMEOUT, client.onRequestTimeout);
+  consumer.on(events.GROUP_JOIN, ({ payload }) => buffer.joined(payload.memberAssignment[options.topic] ?? []));
+  // Batches with nothing for us in them are passed over without eachBatch: this event is their only trace.
+  consumer.on(events.END_BATCH_PROCESS, ({ payload }) => {
+    if (payload.batchSize > 0 || payload.topic !== options.topic) return;
+    const { partition, firstOffset, lastOffset, highWatermark } = payload;
+    const first = BigInt(firstOffset ?? lastOffset);
+    buffer.skip({ partition, firstOffset: first, nextOffset: BigInt(lastOffset) + 1n, endOffset: BigInt(highWatermark) });
+  });
+  consumer.on(events.CRASH, ({ payload }) => fail(parts, payload.error));
+  consumer.on(events.STOP, () => expectEnd(parts, 'kafkajs stopped by itself'));
+  consumer.on(events.DISCONNECT, () => expectEnd(parts, 'kafkajs disconnected by itself'));
+}
+
+/** kafkajs tells some things in its log and nowhere else. */
+function onLogEntry(parts: Parts, { namespace, log }: LogEntry): void {
+  if (namespace === 'Consumer' && log.message.startsWith('Crash: ')) expectEnd(parts, log.message);
+  if (namespace === 'ConsumerGroup' && log.message.startsWith('Offset out of range') && log['topic'] === parts.options.topic) {
+    parts.buffer.positionLost(Number(log['partition']));
+  }
+}
+
+/** The CRASH event comes after kafkajs has closed its connections, and never where that fails. */
+function expectEnd(parts: Parts, message: string): void {
+  const { signal } = parts.state.closing;
+  if (!signal.aborted) void parts.connection.clock.sleep(CRASH_REPORT_MS, signal).then(() => fail(parts, new Error(message)));
+}
+
+function fail({ state, client, options }: Parts, error: unknown): void {
+  if (state.closing.signal.aborted) return;
+  state.failure ??= client.translate(error, `go on reading the topic ${options.topic}`, 'GBX_CONSUMER_CRASHED');
+  state.wake?.();
+}
+
+/** Whatever is not resolved here is fetched again. */
+function onBatch({ batch, resolveOffset, isStale }: EachBatchPayload, buffer: SourceBuffer): void {
+  const { partition, messages } = batch;
+  const last = messages.at(-1);
+  if (last === undefined || isStale() || !buffer.accepts(partition)) return;
+  // Of the last message: kafkajs then passes over what follows it in the batch, as nextOffset does.
+  resolveOffset(last.offset);
+  const { fetchedOffset }: { fetchedOffset?: string } = batch as { fetchedOffset?: string };
+  const fetchOffset = BigInt(fetchedOffset ?? batch.firstOffset() ?? last.offset);
+  const [nextOffset, endOffset] = [BigInt(batch.lastOffset()) + 1n, BigInt(batch.highWatermark)];
+  buffer.push({ partition, fetchOffset, nextOffset, endOffset, ...toLogRecords(batch) });
+}
+
+async function take({ connection, state, buffer }: Parts, ms: number, signal?: AbortSignal): ReturnType<Source['take']> {
+  if (state.failure !== undefined) throw state.failure;
+  const event = buffer.take();
+  if (event !== undefined || ms <= 0 || signal?.aborted) return event;
+  const alarm = new AbortController();
+  const wake = (): void => alarm.abort();
+  state.wake = wake;
+  signal?.addEventListener('abort', wake, { once: true });
+  await connection.clock.sleep(ms, alarm.signal);
+  signal?.removeEventListener('abort', wake);
+  state.wake = undefined;
+  if (state.failure !== undefined) throw state.failure;
+  return buffer.take();
+}
+
+async function commit({ connection, options, client, consumer, buffer }: Parts, positions: ReadonlyMap<number, bigint>): Promise<void> {
+  const { topic, group } = options;
+  const doing = `commit the offsets of the group ${group}`;
+  // Kafka would take a commit for partitions that are another member's by now.
+  const offsets = buffer.owned(positions.keys()).map((partition) => ({ topic, partition, offset: String(positions.get(partition)) }));
+  if (offsets.length === 0) return;
+  const late = (): Error => new GbxError('GBX_KAFKA_UNREACHABLE', `Cannot ${doing} as no answer came within ${COMMIT_MS_MAX / 1000} s`);
+  try {
+    await withDeadline(consumer.commitOffsets(offsets), { clock: connection.clock, ms: COMMIT_MS_MAX, late });
+  } catch (error) {
+    throw client.translate(error, doing, 'GBX_KAFKA_UNREACHABLE');
+  }
+}
+
+async function close({ connection, state, client, consumer }: Parts, running: Promise<void>): Promise<void> {
+  state.closing.abort();
+  const late = (): Error => new Error('slow to leave');
+  // kafkajs cannot stop while it joins: it would go on by itself behind our back.
+  const leaving = running.then(() => consumer.stop()).then(() => consumer.disconnect());
+  await withDeadline(leaving, { clock: connection.clock, ms: CLOSE_MS_MAX, late }).catch(() => undefined);
+  client.close();
+}

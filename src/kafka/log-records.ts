@@ -1,0 +1,42 @@
+// A batch of kafkajs as records of gbx. On the path of every record: one small object each, nothing else made.
+import type { Batch, KafkaMessage } from 'kafkajs';
+import type { LogRecord, RecordHeaders } from '../core/exposure/exposure.ts';
+
+/** About what V8 takes for a record, its two Buffers and its offset, beside the bytes of key and value. */
+const RECORD_BYTES = 300;
+const HEADER_BYTES = 150;
+const EMPTY = Buffer.alloc(0);
+const NO_HEADERS: RecordHeaders = Object.freeze({});
+
+interface FetchedBatch {
+  readonly records: readonly LogRecord[];
+  /** About what they hold in memory. */
+  readonly bytes: number;
+}
+
+/** Keys and values are slices of what the broker sent: whoever keeps one for long should copy it. */
+export function toLogRecords({ partition, messages }: Pick<Batch, 'partition' | 'messages'>): FetchedBatch {
+  const records: LogRecord[] = new Array(messages.length);
+  let bytes = messages.length * RECORD_BYTES;
+  for (let index = 0; index < messages.length; index++) {
+    const message = messages[index] as KafkaMessage;
+    const { key, value } = message;
+    bytes += (key?.length ?? 0) + (value?.length ?? 0);
+    const headers = toHeaders(message.headers);
+    if (headers !== NO_HEADERS) bytes += Object.keys(headers).length * HEADER_BYTES;
+    records[index] = { partition, offset: BigInt(message.offset), timestampMs: Number(message.timestamp), key, value, headers };
+  }
+  return { records, bytes };
+}
+
+/** As they are, save that a null becomes empty: kafkajs reads nulls but cannot write them, and a dead letter keeps its headers. */
+function toHeaders(headers: KafkaMessage['headers']): RecordHeaders {
+  let isEmpty = true;
+  for (const name in headers) {
+    isEmpty = false;
+    const value: unknown = headers[name];
+    if (value === null) headers[name] = EMPTY;
+    else if (Array.isArray(value)) headers[name] = value.map((one) => one ?? EMPTY);
+  }
+  return isEmpty || headers === undefined ? NO_HEADERS : headers;
+}

@@ -1,0 +1,160 @@
+// The state behind a source: which partitions are ours, where each is read from, what waits to be taken, and when to
+// hold the broker back. open-source.ts feeds it from kafkajs's callbacks; it knows no Kafka and waits for nothing.
+import type { LogRecord } from '../core/exposure/exposure.ts';
+import type { SourceEvent } from '../core/load/ports.ts';
+
+export interface SourceControls {
+  /** Nothing is fetched any more, of any partition. */
+  pauseAll(): void;
+  resume(partitions: readonly number[]): void;
+  seek(partition: number, offset: bigint): void;
+  /** Runs once all promises that are settled by now have been acted upon. */
+  later(work: () => void): void;
+}
+
+interface FetchedRecords {
+  readonly partition: number;
+  readonly fetchOffset: bigint;
+  readonly nextOffset: bigint;
+  readonly endOffset: bigint;
+  readonly records: readonly LogRecord[];
+  readonly bytes: number;
+}
+
+/** A stretch of the log that holds nothing to be read: marks of transactions, compacted records. */
+interface SkippedOffsets {
+  readonly partition: number;
+  /** Where the stretch is known to begin, for a partition whose position was lost. */
+  readonly firstOffset: bigint;
+  readonly nextOffset: bigint;
+  readonly endOffset: bigint;
+}
+
+export interface SourceBuffer {
+  /** A new assignment: nothing of the former one is given out after this. */
+  joined(partitions: readonly number[]): void;
+  /** Whether records of this partition are wanted: it is ours and was sought. */
+  accepts(partition: number): boolean;
+  push(fetched: FetchedRecords): void;
+  skip(skipped: SkippedOffsets): void;
+  /** kafkajs set the position anew by itself. */
+  positionLost(partition: number): void;
+  /** Ignored while a join waits to be taken: then it was meant for the assignment before. */
+  seek(positions: ReadonlyMap<number, bigint>): void;
+  /** Which of these belong to the assignment that was taken last, and are still ours. */
+  owned(partitions: Iterable<number>): number[];
+  take(): SourceEvent | undefined;
+}
+
+interface SourceBufferOptions {
+  /** What may wait; what one answer of the broker brings beyond it is kept all the same. */
+  readonly bytesMax: number;
+  readonly controls: SourceControls;
+  /** Something can be taken. */
+  readonly onEvent: () => void;
+}
+
+type RecordsEvent = Extract<SourceEvent, { kind: 'records' }>;
+
+interface BufferState extends SourceBufferOptions {
+  queue: SourceEvent[];
+  bytes: number;
+  holding: boolean;
+  joinWaits: boolean;
+  assigned: ReadonlySet<number>;
+  /** Of the partitions that were sought: what the next records follow on; undefined once that is unknown. */
+  readonly positions: Map<number, bigint | undefined>;
+  /** Sought a moment ago: an answer of the broker to the former position may still be on its way through kafkajs. */
+  readonly settling: Set<number>;
+}
+
+export function createSourceBuffer(options: SourceBufferOptions): SourceBuffer {
+  const state: BufferState = {
+    ...options,
+    queue: [],
+    bytes: 0,
+    holding: false,
+    joinWaits: false,
+    assigned: new Set(),
+    positions: new Map(),
+    settling: new Set(),
+  };
+  const { positions, settling } = state;
+  return {
+    joined: (partitions) => join(state, partitions),
+    accepts: (partition) => positions.has(partition),
+    push: (fetched) => {
+      if (positions.has(fetched.partition)) enqueue(state, { kind: 'records', ...fetched });
+    },
+    skip: ({ firstOffset, ...skipped }) => {
+      if (!positions.has(skipped.partition) || settling.has(skipped.partition)) return;
+      const fetchOffset = positions.get(skipped.partition) ?? firstOffset;
+      enqueue(state, { kind: 'records', ...skipped, fetchOffset, records: [], bytes: 0 });
+    },
+    positionLost: (partition) => {
+      if (positions.has(partition)) positions.set(partition, undefined);
+    },
+    seek: (wanted) => {
+      if (!state.joinWaits) seek(state, wanted);
+    },
+    owned: (partitions) => (state.joinWaits ? [] : [...partitions].filter((partition) => state.assigned.has(partition))),
+    take: () => take(state),
+  };
+}
+
+function join(state: BufferState, partitions: readonly number[]): void {
+  state.assigned = new Set(partitions);
+  state.positions.clear();
+  state.settling.clear();
+  state.bytes = 0;
+  state.holding = false;
+  state.joinWaits = true;
+  state.controls.pauseAll();
+  state.queue = [{ kind: 'joined', partitions: [...partitions].sort((a, b) => a - b) }];
+  state.onEvent();
+}
+
+function enqueue(state: BufferState, event: RecordsEvent): void {
+  state.positions.set(event.partition, event.nextOffset);
+  state.queue.push(event);
+  state.bytes += event.bytes;
+  if (!state.holding && state.bytes > state.bytesMax) {
+    state.holding = true;
+    state.controls.pauseAll();
+  }
+  state.onEvent();
+}
+
+function seek(state: BufferState, wanted: ReadonlyMap<number, bigint>): void {
+  const { assigned, positions, settling, controls } = state;
+  const sought = [...wanted].filter(([partition]) => assigned.has(partition));
+  state.queue = state.queue.filter((event) => event.kind === 'joined' || !wanted.has(event.partition));
+  state.bytes = state.queue.reduce((sum, event) => sum + (event.kind === 'records' ? event.bytes : 0), 0);
+  for (const [partition, offset] of sought) {
+    positions.set(partition, offset);
+    settling.add(partition);
+    controls.seek(partition, offset);
+  }
+  controls.later(() => {
+    for (const [partition] of sought) settling.delete(partition);
+  });
+  if (!state.holding) controls.resume(sought.map(([partition]) => partition));
+  letGo(state);
+}
+
+function take(state: BufferState): SourceEvent | undefined {
+  const event = state.queue.shift();
+  if (event?.kind === 'joined') state.joinWaits = false;
+  if (event?.kind === 'records') {
+    state.bytes -= event.bytes;
+    letGo(state);
+  }
+  return event;
+}
+
+/** Half of it free again: fewer, longer pauses. */
+function letGo(state: BufferState): void {
+  if (!state.holding || state.bytes > state.bytesMax / 2) return;
+  state.holding = false;
+  state.controls.resume([...state.positions.keys()]);
+}

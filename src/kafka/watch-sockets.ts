@@ -1,0 +1,70 @@
+// Opens kafkajs's sockets and keeps an eye on them: kafkajs never closes one whose request timed out, so a broker that
+// fell silent would be asked on the same dead connection until the kernel gives up, some fifteen minutes later.
+import net from 'node:net';
+import tls from 'node:tls';
+import type { ISocketFactory } from 'kafkajs';
+
+const KEEP_ALIVE_MS = 10_000;
+
+export type KafkaTls = { readonly kind: 'off' } | { readonly kind: 'on'; readonly ca?: string };
+
+export interface SocketWatch {
+  readonly factory: ISocketFactory;
+  /** Ends all connections to this broker (`host:port`), with an error: kafkajs does not notice an end without one. */
+  destroy(broker: string, reason: string): void;
+  /** Ends all connections and opens no more. */
+  close(): void;
+  /** True while every broker that was reached hung up before it said a single byte: what a TLS port does to plain text. */
+  onlyHangsUp(): boolean;
+}
+
+export function createSocketWatch(security: KafkaTls): SocketWatch {
+  const open = new Map<net.Socket, string>();
+  let closed = false;
+  let hungUp = false;
+  let heard = false;
+
+  function factory({ host, port, onConnect }: Parameters<ISocketFactory>[0]): net.Socket {
+    if (closed) throw new Error('this client is closed');
+    const socket = connect({ host, port, security, onConnect });
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.setNoDelay(true);
+    open.set(socket, `${host}:${port}`);
+    socket.once('data', () => {
+      heard = true;
+    });
+    socket.once('end', () => {
+      hungUp ||= socket.bytesRead === 0;
+    });
+    socket.once('close', () => open.delete(socket));
+    return socket;
+  }
+
+  function destroyWhere(isMeant: (broker: string) => boolean, reason: string): void {
+    for (const [socket, broker] of open) if (isMeant(broker)) socket.destroy(new Error(reason));
+  }
+
+  return {
+    factory,
+    destroy: (broker, reason) => destroyWhere((name) => name === broker, reason),
+    close: () => {
+      closed = true;
+      destroyWhere(() => true, 'this client is closed');
+    },
+    onlyHangsUp: () => hungUp && !heard,
+  };
+}
+
+interface ConnectOptions {
+  readonly host: string;
+  readonly port: number;
+  readonly security: KafkaTls;
+  readonly onConnect: () => void;
+}
+
+function connect({ host, port, security, onConnect }: ConnectOptions): net.Socket {
+  if (security.kind === 'off') return net.connect({ host, port }, onConnect);
+  const servername = net.isIP(host) === 0 ? { servername: host } : {};
+  const authority = security.ca === undefined ? {} : { ca: security.ca };
+  return tls.connect({ host, port, ...servername, ...authority, minVersion: 'TLSv1.2', rejectUnauthorized: true }, onConnect);
+}

@@ -1,0 +1,71 @@
+// The frame of every command: flags -> configuration -> logger -> work -> exit code. Called by cli.ts once a process;
+// commands get everything they need in one context and never look at the process themselves.
+import type { CommandEntry } from './commands.ts';
+import type { Clock, Random } from './core/clock.ts';
+import type { Config, SettingKey, Sources } from './core/config.ts';
+import type { Logger } from './core/log.ts';
+import { type ConfigProblem, parseConfig, readConfig } from './core/parse-config.ts';
+import { secretTexts } from './core/redact.ts';
+import { readDotEnv, readSecretFile } from './files/read-config-files.ts';
+
+export interface Output {
+  write(text: string): void;
+  readonly isTty: boolean;
+  readonly columns: number;
+}
+
+export interface CommandContext {
+  readonly config: Config;
+  readonly sources: Sources;
+  /** Settings that are wrong; empty, save for a command that explains the configuration. */
+  readonly problems: readonly ConfigProblem[];
+  /** The command's own flags by camelCase name: numbers where the table says integer or rate, true or absent for switches. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly args: readonly string[];
+  readonly log: Logger;
+  readonly clock: Clock;
+  readonly random: Random;
+  /** Aborts at the first SIGINT or SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly stdout: Output;
+  readonly stderr: Output;
+}
+
+/** What cli.ts lends of the process. */
+export interface Host {
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly folder: string;
+  readonly stdout: Output;
+  readonly stderr: Output;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly signal: AbortSignal;
+  /** Told as soon as the configuration is known: what must not be printed, and how long the end may take. */
+  readonly configured: (facts: { readonly secrets: readonly string[]; readonly drainTimeoutMs: number }) => void;
+}
+
+/** One command as it was typed. */
+export interface Invocation {
+  readonly entry: CommandEntry;
+  readonly args: readonly string[];
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Text of the settings given as flags. */
+  readonly flags: Readonly<Partial<Record<SettingKey, string>>>;
+}
+
+/** @returns the exit code. @throws {GbxError} */
+export async function runCommand({ entry, args, options, flags }: Invocation, host: Host): Promise<number> {
+  const { env, folder, stdout, stderr, clock, random, signal } = host;
+  const input = { flags, env, dotEnv: readDotEnv(folder), readSecretFile };
+  const { config, sources, problems, warnings } = entry.showsConfig ? readConfig(input) : parseConfig(input);
+  const secrets = secretTexts(config);
+  host.configured({ secrets, drainTimeoutMs: config.drainTimeoutSeconds * 1000 });
+  // What answers once has no log to keep: only what goes wrong is worth a line.
+  const level = entry.runsOn || sources.logLevel !== 'default' ? config.logLevel : 'warn';
+  const format = config.logFormat === 'auto' ? (stderr.isTty ? 'text' : 'json') : config.logFormat;
+  const { createLogger } = await import('./telemetry/create-logger.ts');
+  const log = createLogger({ level, format, write: (line) => stderr.write(line), clock, secrets });
+  for (const warning of warnings) log.warn('config.name_unknown', { warning });
+  const { run } = await entry.load();
+  return run({ config, sources, problems, options, args, log, clock, random, signal, stdout, stderr });
+}

@@ -1,0 +1,207 @@
+import { describe, expect, it } from 'vitest';
+import { GbxError } from '../../../src/core/errors.ts';
+import { markRecord } from '../../../src/core/load/last-record.ts';
+import { runLoad } from '../../../src/core/load/load.ts';
+import type { FlushOutcome, LoadSummary } from '../../../src/core/load/ports.ts';
+import { type Bench, exposureRecord, recordsEvent, setUp } from './fakes.ts';
+
+interface Running {
+  /** Lets this much time pass in small steps. */
+  pass(ms: number): Promise<void>;
+  stop(): Promise<LoadSummary | Error>;
+  ended(): LoadSummary | Error | undefined;
+}
+
+function start({ deps, options, clock }: Bench): Running {
+  const controller = new AbortController();
+  let result: LoadSummary | Error | undefined;
+  runLoad(deps, options, controller.signal).then(
+    (summary) => (result = summary),
+    (error: Error) => (result = error),
+  );
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= 100) await clock.advance(Math.min(100, left));
+  };
+  return {
+    pass,
+    ended: () => result,
+    async stop() {
+      controller.abort();
+      await pass(3_000);
+      return result ?? new Error('did not stop');
+    },
+  };
+}
+
+function joined(bench: Bench, end = 100n): void {
+  bench.source.known = [{ partition: 0, start: 0n, end, committed: undefined }];
+  bench.source.give({ kind: 'joined', partitions: [0] });
+}
+
+const FENCED: FlushOutcome = {
+  kind: 'fenced',
+  holders: [{ partition: 0, nextOffset: 0n, epoch: 9, owner: 'other', host: 'elsewhere', lastRecord: undefined }],
+};
+
+describe('runLoad()', () => {
+  it('ends with the error of the client when that crashes', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    bench.source.fail(new GbxError('GBX_CONSUMER_CRASHED', 'gone'));
+    await running.pass(1_000);
+    expect(running.ended()).toMatchObject({ code: 'GBX_CONSUMER_CRASHED', exitCode: 69 });
+  });
+
+  it('ends when another record stands where the last one was loaded', async () => {
+    const bench = setUp();
+    bench.warehouse.ledger.set(0, {
+      partition: 0,
+      nextOffset: 5n,
+      epoch: 1,
+      owner: 'x',
+      host: 'h',
+      lastRecord: markRecord(exposureRecord(99)),
+    });
+    const running = start(bench);
+    joined(bench);
+    bench.source.give(recordsEvent([exposureRecord(4), exposureRecord(5)]));
+    await running.pass(1_000);
+    expect(running.ended()).toMatchObject({ code: 'GBX_TOPIC_CHANGED', exitCode: 78 });
+    expect(bench.warehouse.flushed).toEqual([]);
+  });
+
+  it('does not load the record again that it read to compare', async () => {
+    const bench = setUp();
+    bench.warehouse.ledger.set(0, {
+      partition: 0,
+      nextOffset: 5n,
+      epoch: 1,
+      owner: 'x',
+      host: 'h',
+      lastRecord: markRecord(exposureRecord(4)),
+    });
+    const running = start(bench);
+    joined(bench);
+    bench.source.give(recordsEvent([exposureRecord(4), exposureRecord(5), exposureRecord(6)]));
+    await running.pass(1_000);
+    expect(bench.warehouse.flushed.map(({ rows }) => rows.map((row) => row.exposureId))).toEqual([['e0-5', 'e0-6']]);
+    expect(await running.stop()).toEqual({ recordsRead: 2, rowsInserted: 2, flushes: 1 });
+  });
+
+  it('throws away what comes from before the seek, and of partitions that it does not hold', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    await running.pass(100);
+    bench.source.give(recordsEvent([exposureRecord(0, 7), exposureRecord(1, 7)]));
+    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+    await running.pass(1_000);
+    expect(bench.warehouse.flushed).toHaveLength(1);
+    await running.stop();
+  });
+
+  it('claims again when the log goes on beyond where it was read to', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    await running.pass(100);
+    bench.source.give(recordsEvent([exposureRecord(8)]));
+    await running.pass(1_000);
+    expect(bench.log.events()).toContain('log.gap_found');
+    expect(bench.source.sought).toHaveLength(2);
+    expect(bench.warehouse.ledger.get(0)?.epoch).toBe(2);
+    await running.stop();
+  });
+
+  it('holds its batch through an outage and loads it as it was', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    for (let i = 0; i < 20; i++) bench.warehouse.answers.push(new GbxError('GBX_WAREHOUSE_UNREACHABLE', 'down'));
+    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+    await running.pass(5_000);
+    expect(bench.deps.circuit.isOpen()).toBe(true);
+    await running.pass(60_000);
+    expect(bench.deps.circuit.isOpen()).toBe(false);
+    expect(new Set(bench.warehouse.flushed.map(({ rows }) => rows.map((row) => row.exposureId).join()))).toEqual(new Set(['e0-0,e0-1']));
+    expect(bench.letters).toEqual([]);
+    await running.stop();
+  });
+
+  it('writes the dead letter of an invalid record before the ledger passes it, and once however often the flush fails', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    bench.warehouse.answers.push(new GbxError('GBX_WAREHOUSE_BUSY', 'again'), new GbxError('GBX_WAREHOUSE_UNSURE', 'again'));
+    bench.source.give(recordsEvent([exposureRecord(0), { ...exposureRecord(1), value: Buffer.from('{') }]));
+    await running.pass(5_000);
+    expect(bench.letters.map(({ code }) => code)).toEqual(['GBX_NOT_JSON']);
+    expect(bench.warehouse.ledger.get(0)?.nextOffset).toBe(2n);
+    await running.stop();
+  });
+
+  it('dead-letters an id that stands for another user in the table, then loads the rest', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    bench.warehouse.answers.push({ kind: 'id-reused', exposureIds: ['e0-1'] });
+    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+    await running.pass(1_000);
+    expect(bench.letters.map(({ code, record }) => [code, record.offset])).toEqual([['GBX_ID_REUSED', 1n]]);
+    expect(bench.warehouse.flushed.at(-1)?.reusedKnown).toEqual(new Set(['e0-1']));
+    await running.stop();
+  });
+
+  it('drops its batch and waits for the join when it is fenced', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    await running.pass(100);
+    bench.warehouse.answers.push(FENCED);
+    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+    await running.pass(500);
+    bench.source.give({ kind: 'joined', partitions: [] });
+    await running.pass(500);
+    expect(bench.warehouse.ledger.get(0)?.epoch).toBe(1);
+    expect(await running.stop()).toMatchObject({ rowsInserted: 0 });
+  });
+
+  it('gives up with 75, naming the other one, when it is fenced three times within a minute', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    for (let i = 0; i < 3; i++) {
+      await running.pass(200);
+      bench.warehouse.answers.push(FENCED);
+      bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+      await running.pass(4_000);
+    }
+    expect(running.ended()).toMatchObject({ code: 'GBX_FENCED', exitCode: 75, message: expect.stringContaining('other on elsewhere') });
+  });
+
+  it('flushes what it has taken when it is told to stop, commits it, and takes no more', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    await running.pass(100);
+    bench.source.give(recordsEvent([exposureRecord(0)]));
+    await running.pass(200);
+    expect(bench.warehouse.flushed).toEqual([]);
+    expect(await running.stop()).toEqual({ recordsRead: 1, rowsInserted: 1, flushes: 1 });
+    expect(bench.source.committed).toEqual([new Map([[0, 1n]])]);
+  });
+
+  it('stops at once while the warehouse is away, and loses nothing by it', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    for (let i = 0; i < 200; i++) bench.warehouse.answers.push(new GbxError('GBX_WAREHOUSE_UNREACHABLE', 'down'));
+    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+    await running.pass(10_000);
+    expect(await running.stop()).toMatchObject({ rowsInserted: 0 });
+    expect(bench.warehouse.ledger.get(0)?.nextOffset).toBe(0n);
+    expect(bench.log.events()).toContain('drain.cut_short');
+  });
+});

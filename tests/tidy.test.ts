@@ -1,0 +1,145 @@
+// The house rules that neither compiler nor linter hold: read the files that git knows or would take, and look.
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, test } from 'vitest';
+import { withReferenceTables } from '../src/core/reference-tables.ts';
+
+const ROOT = fileURLToPath(new URL('..', import.meta.url));
+const FILES = execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' })
+  .split('\n')
+  .filter((path) => path !== '' && existsSync(join(ROOT, path)));
+
+const read = (path: string): string => readFileSync(join(ROOT, path), 'utf8');
+const below = (...patterns: RegExp[]): string[] => FILES.filter((path) => patterns.some((pattern) => pattern.test(path)));
+const SELF = 'tests/tidy.test.ts';
+
+/** `path:line text` of every line that matches. */
+function linesWith(pattern: RegExp, paths: readonly string[]): string[] {
+  return paths.flatMap((path) => {
+    const lines = read(path).split('\n');
+    return lines.flatMap((line, index) => (pattern.test(line) ? [`${path}:${index + 1} ${line.trim().slice(0, 120)}`] : []));
+  });
+}
+
+test('there are files to look at', () => {
+  expect(FILES).toContain('package.json');
+  expect(below(/^src\/.*\.ts$/u).length).toBeGreaterThan(20);
+});
+
+describe('tests', () => {
+  const paths = below(/^tests\/.*\.ts$/u).filter((path) => path !== SELF);
+
+  test('run all: none is picked out, and what is skipped says why', () => {
+    expect(linesWith(/\.(only|todo)\b\s*[(.]|\b(fdescribe|fit|xit|xtest)\(/u, paths)).toEqual([]);
+    // `.skipIf(condition)` tells its reason itself; a plain skip needs a comment with one.
+    expect(linesWith(/\.skip\b(?!.*\/\/ \S+)/u, paths)).toEqual([]);
+  });
+
+  test('wait for what they wait for: no fixed sleeps, no AbortSignal.timeout, no fake timers', () => {
+    const outsideSupport = paths.filter((path) => !path.startsWith('tests/support/'));
+    expect(linesWith(/useFakeTimers/u, outsideSupport)).toEqual([]);
+  });
+
+  test('have names of the three kinds', () => {
+    const tests = below(/^tests\/.*\.test\.ts$/u);
+    const misplaced = tests.filter((path) => path.includes('.e2e.') !== path.startsWith('tests/e2e/'));
+    expect(misplaced).toEqual([]);
+  });
+
+  test('exist for every file of src/core that does something', () => {
+    const untested = below(/^src\/core\/.*\.ts$/u).filter((path) => {
+      // Types and tables have nothing to run.
+      if (!/^(export )?(async )?function|^export const .*=>/mu.test(read(path))) return false;
+      const mirrored = path.replace(/^src\//u, 'tests/').replace(/\.ts$/u, '');
+      if (FILES.some((file) => file.startsWith(`${mirrored}.`) && file.endsWith('test.ts'))) return false;
+      // Parts of one flow may be tested together, by a test of the same folder that names them.
+      const folder = new RegExp(`^${mirrored.replace(/[^/]+$/u, '')}[^/]+\\.test\\.ts$`, 'u');
+      return !below(folder).some((file) => read(file).includes(path.replace(/^.*\//u, '/')));
+    });
+    expect(untested).toEqual([]);
+  });
+});
+
+describe('sources', () => {
+  const sources = below(/^src\/.*\.tsx?$/u);
+
+  test('keep core to itself, zod and node:crypto', () => {
+    const wrong = sources
+      .filter((path) => path.startsWith('src/core/'))
+      .flatMap((path) => [...read(path).matchAll(/(?:\bfrom |import\()'([^']+)'/gu)].map((match) => `${path} ${match[1]}`))
+      .filter((line) => !/ (zod|node:crypto|\.{1,2}\/.*\.ts)$/u.test(line));
+    expect(wrong).toEqual([]);
+  });
+
+  test('begin with a comment that says what they are', () => {
+    expect(sources.filter((path) => !/^(\/\/ |\/\*\*)/u.test(read(path)))).toEqual([]);
+  });
+
+  test('take no time but a Clock’s: AbortSignal.timeout cannot be moved by tests', () => {
+    const own = sources.filter((path) => !path.startsWith('src/dev/'));
+    expect(linesWith(/AbortSignal\.timeout\(/u, own)).toEqual([]);
+  });
+
+  test('have no folder or file that holds whatever found no place', () => {
+    expect(sources.filter((path) => /(^|\/)(utils?|helpers?|common|types|misc|index)(\/|\.tsx?$)/u.test(path))).toEqual([]);
+  });
+
+  test('leave nothing for later without an issue', () => {
+    const mark = new RegExp(`\\b(${['FIX', 'ME'].join('')}|XXX|TODO(?!\\(#\\d+\\)))\\b`, 'u');
+    expect(
+      linesWith(
+        mark,
+        below(/^(src|scripts|bin|sql|tests|bench)\//u).filter((path) => path !== SELF),
+      ),
+    ).toEqual([]);
+  });
+});
+
+describe('text files', () => {
+  const texts = below(/\.(ts|tsx|mjs|js|json|md|sql|xml|sh|yml|yaml|properties|npmrc)$/u, /^(bin|\.ci)\//u).filter((path) => path !== SELF);
+
+  test('name no package registry and no folder of one machine', () => {
+    const registries =
+      /\b(?:registry|npm|repo\d?|central|proxy|files|pypi)\.[\w-]+(?:\.[\w-]+)*\.(?:org|com|io)\b/u;
+    expect(linesWith(registries, texts)).toEqual([]);
+    expect(linesWith(/(^|[\s'"`(=:])\/(home|Users|root|work)\/[\w.-]+/u, texts)).toEqual([]);
+    expect(linesWith(/"resolved":/u, ['package-lock.json'])).toEqual([]);
+  });
+
+  test('are no longer than 300 lines where they are code', () => {
+    const code = below(/^(src|tests|scripts|bench)\/.*\.(ts|tsx|mjs)$/u, /^bin\//u);
+    const lengths = code.map((path) => ({ path, lines: read(path).trimEnd().split('\n').length }));
+    expect(lengths.filter(({ lines }) => lines > 300)).toEqual([]);
+  });
+
+  test('hold no private key', () => {
+    const begin = ['-----BEGIN', '(RSA |EC )?PRIVATE KEY-----\\n[A-Za-z0-9+/=]{20}'].join(' ');
+    expect(texts.filter((path) => new RegExp(begin, 'u').test(read(path)))).toEqual([]);
+  });
+});
+
+describe('sql', () => {
+  const numbered = below(/^sql\/.*\.sql$/u);
+
+  test('is numbered from 0001 without gaps', () => {
+    expect(numbered.length).toBeGreaterThan(0);
+    expect(numbered.map((path) => path.slice(4, 9))).toEqual(numbered.map((_, index) => `${String(index + 1).padStart(4, '0')}_`));
+  });
+
+  test('begins with the reason', () => {
+    expect(numbered.filter((path) => !read(path).startsWith('-- '))).toEqual([]);
+  });
+});
+
+describe('README.md', () => {
+  test.runIf(existsSync(join(ROOT, 'README.md')))('has the tables of settings and errors as the code has them: npm run readme', () => {
+    expect(read('README.md')).toBe(withReferenceTables(read('README.md')));
+  });
+});
+
+test('bin/gbx and .ci/run can be run', () => {
+  const modes = execFileSync('ls', ['-l', 'bin/gbx', '.ci/run'], { cwd: ROOT, encoding: 'utf8' }).trimEnd().split('\n');
+  expect(modes.map((line) => line.slice(0, 4))).toEqual(['-rwx', '-rwx']);
+});

@@ -1,0 +1,24 @@
+// Three kinds of tests, told apart by file name. Integration and e2e share one broker and one PostgreSQL, which
+// tests/support/global-setup.ts starts before and stops after; at most two of their files run at a time.
+import { defineConfig } from 'vitest/config';
+
+const servers = { globalSetup: ['tests/support/global-setup.ts'], maxWorkers: 2, testTimeout: 60_000, hookTimeout: 120_000 };
+
+export default defineConfig({
+  test: {
+    reporters: ['default'],
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['tests/**/*.test.ts'],
+          exclude: ['tests/**/*.integration.test.ts', 'tests/**/*.e2e.test.ts'],
+          testTimeout: 20_000,
+          sequence: { groupOrder: 0 },
+        },
+      },
+      { test: { name: 'integration', include: ['tests/**/*.integration.test.ts'], ...servers, sequence: { groupOrder: 1 } } },
+      { test: { name: 'e2e', include: ['tests/**/*.e2e.test.ts'], ...servers, sequence: { groupOrder: 2 } } },
+    ],
+  },
+});
