@@ -161,7 +161,7 @@ describe('requireSettings()', () => {
     const { config } = parseConfig(input());
     const error = failure(() => requireSettings(config, ['dbHost', 'dbPassword', 'dbName']));
     expect(error.message).toBe('DB_HOST, DB_PASSWORD are not set, and this command needs them');
-    expect(error.hint).toBe('set it in the environment or in .env, or pass --db-host, or name a file in DB_PASSWORD_FILE');
+    expect(error.hint).toBe('set them in the environment or in .env, or pass --db-host, or name a file in DB_PASSWORD_FILE');
   });
 
   test('gives the same configuration back when all are there', () => {
