@@ -82,6 +82,11 @@ function output(stream: NodeJS.WriteStream): Output {
 
 async function main(argv: readonly string[]): Promise<number> {
   const stdout = output(process.stdout);
+  if (argv.length === 1 && argv[0] === '--version') {
+    // Asked by scripts over and over: answered without building the command line.
+    stdout.write(`${version}\n`);
+    return EXIT.done;
+  }
   const { parseArguments } = await import('./program.ts');
   const parsed = parseArguments(argv, { version, stdout: stdout.write, columns: stdout.columns });
   if (parsed.kind === 'answered') return EXIT.done;
@@ -107,8 +112,9 @@ async function main(argv: readonly string[]): Promise<number> {
 function finish(exitCode: number): void {
   process.exitCode = exitCode;
   setTimeout(() => {
-    const held = [...new Set(process.getActiveResourcesInfo())].join(', ');
-    leave(`gbx: done, but still held open by ${held}: leaving`, exitCode);
+    // Its own streams are always among them.
+    const held = new Set(process.getActiveResourcesInfo().filter((name) => !/^(PipeWrap|TTYWrap)$/u.test(name)));
+    leave(`gbx: done, but still held open by ${[...held].join(', ')}: leaving`, exitCode);
   }, LINGER_MS).unref();
 }
 

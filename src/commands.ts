@@ -26,6 +26,8 @@ export interface CommandEntry {
   readonly options?: readonly CommandOption[];
   /** The settings it obeys: each is a flag, and a line of its help. */
   readonly settings: readonly SettingKey[];
+  /** Those among them that it cannot do without: all that are missing are named at once, before anything starts. */
+  readonly needs?: readonly SettingKey[];
   readonly examples: readonly string[];
   /** Works until a signal ends it: a signal is its proper end, exit code 0. */
   readonly runsOn?: true;
@@ -56,6 +58,7 @@ const serve: CommandEntry = {
   summary: 'Take exposures over HTTP and put them into Kafka',
   description: 'Answers POST /exposure and POST /exposures: an answer of 2xx means that every in-sync replica holds the exposure.',
   settings: [...HTTP, ...KAFKA, ...WAREHOUSE, ...LIMITS, 'drainTimeoutSeconds', ...LOG],
+  needs: ['kafkaBootstrapServers'],
   examples: ['gbx serve --port 8000', 'gbx serve --brokers kafka-1:9092,kafka-2:9092'],
   runsOn: true,
   load: () => import('./commands/serve.ts'),
@@ -70,6 +73,7 @@ const consume: CommandEntry = {
     { flags: '--execute', about: 'With --reset-ledger: do it, instead of only showing it.' },
   ],
   settings: ['consumerGroup', 'deadLetterTopic', ...LOAD, ...KAFKA, ...WAREHOUSE, ...LIMITS, ...ADMIN, 'drainTimeoutSeconds', ...LOG],
+  needs: ['kafkaBootstrapServers', 'dbHost', 'dbUser'],
   examples: ['gbx consume', 'gbx consume --batch-size 500 --batch-timeout 10', 'gbx consume --reset-ledger earliest'],
   runsOn: true,
   load: () => import('./commands/consume.ts'),
@@ -92,6 +96,7 @@ const migrate: CommandEntry = {
     JSON_OPTION,
   ],
   settings: ['deadLetterTopic', ...KAFKA, ...WAREHOUSE, ...LIMITS, ...LOG],
+  needs: ['dbHost', 'dbUser'],
   examples: ['gbx migrate plan', 'gbx migrate up --partitions 12 --replication 3', 'gbx migrate status --check'],
   load: () => import('./commands/migrate.ts'),
 };
@@ -109,6 +114,7 @@ const smoke: CommandEntry = {
     JSON_OPTION,
   ],
   settings: [...WAREHOUSE, ...LIMITS, ...LOG],
+  needs: ['dbHost', 'dbUser'],
   examples: ['gbx smoke --url https://exposures.example.com --count 100', 'gbx smoke --json'],
   load: () => import('./commands/smoke.ts'),
 };

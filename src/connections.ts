@@ -1,8 +1,9 @@
 // Settings -> what the adapters need to connect, with the policy on TLS and the certificates read. Called by commands.
 
-import { type ConfigWith, requireSettings } from './core/parse-config.ts';
+import { requireSettings } from './core/parse-config.ts';
 import { decideTls, type TlsSetting } from './core/tls-policy.ts';
 import { readCaFile } from './files/read-config-files.ts';
+import type { KafkaConnection } from './kafka/client.ts';
 import type { CommandContext } from './run-command.ts';
 import type { WarehouseConnection } from './warehouse/connection.ts';
 
@@ -13,10 +14,10 @@ interface Named {
   readonly clientId: string;
 }
 
-type Tls = { readonly kind: 'off' } | { readonly kind: 'on'; readonly ca?: string };
+type Tls = KafkaConnection['tls'] & WarehouseConnection['tls'];
 
 /** @throws {GbxError} GBX_CONFIG when the brokers are not set, or the certificate file is not right. */
-export function kafkaConnection({ config, sources, log, clock, random }: Needs, { clientId }: Named) {
+export function kafkaConnection({ config, sources, log, clock, random }: Needs, { clientId }: Named): KafkaConnection {
   const { kafkaBootstrapServers: brokers } = requireSettings(config, ['kafkaBootstrapServers']);
   const hosts = brokers.map((broker) => broker.replace(/:\d+$/u, ''));
   const caFile = config.kafkaCaFile && { path: config.kafkaCaFile, from: `GBX_KAFKA_CA_FILE (${sources.kafkaCaFile})` };
@@ -26,7 +27,7 @@ export function kafkaConnection({ config, sources, log, clock, random }: Needs, 
 
 /** @throws {GbxError} GBX_CONFIG when host or user is not set, or the certificate file is not right. */
 export function warehouseConnection({ config, sources, log, clock, random }: Needs, { clientId }: Named): WarehouseConnection {
-  const needed: ConfigWith<'dbHost' | 'dbUser'> = requireSettings(config, ['dbHost', 'dbUser']);
+  const needed = requireSettings(config, ['dbHost', 'dbUser']);
   const caFile = config.dbCaFile && { path: config.dbCaFile, from: `GBX_DB_CA_FILE (${sources.dbCaFile})` };
   return {
     host: needed.dbHost,

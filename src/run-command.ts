@@ -4,7 +4,7 @@ import type { CommandEntry } from './commands.ts';
 import type { Clock, Random } from './core/clock.ts';
 import type { Config, SettingKey, Sources } from './core/config.ts';
 import type { Logger } from './core/log.ts';
-import { type ConfigProblem, parseConfig, readConfig } from './core/parse-config.ts';
+import { type ConfigProblem, parseConfig, readConfig, requireSettings } from './core/parse-config.ts';
 import { secretTexts } from './core/redact.ts';
 import { readDotEnv, readSecretFile } from './files/read-config-files.ts';
 
@@ -58,6 +58,7 @@ export async function runCommand({ entry, args, options, flags }: Invocation, ho
   const { env, folder, stdout, stderr, clock, random, signal } = host;
   const input = { flags, env, dotEnv: readDotEnv(folder), readSecretFile };
   const { config, sources, problems, warnings } = entry.showsConfig ? readConfig(input) : parseConfig(input);
+  requireSettings(config, entry.needs ?? []);
   const secrets = secretTexts(config);
   host.configured({ secrets, drainTimeoutMs: config.drainTimeoutSeconds * 1000 });
   // What answers once has no log to keep: only what goes wrong is worth a line.

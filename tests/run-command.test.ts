@@ -64,6 +64,12 @@ test('runCommand() runs nothing when a setting is wrong', async () => {
   expect(loaded).toBe(false);
 });
 
+test('runCommand() runs nothing when settings that the command needs are missing, and names them all', async () => {
+  const load: CommandEntry['load'] = () => Promise.reject(new Error('loaded'));
+  const needs = ['kafkaBootstrapServers', 'dbUser', 'kafkaTopic'] as const;
+  await expect(runWith({}, { load, needs })).rejects.toThrow('KAFKA_BOOTSTRAP_SERVERS, DB_USER are not set');
+});
+
 test('runCommand() runs a command that shows the configuration although a setting is wrong', async () => {
   const { context, exitCode } = await runWith({ BATCH_SIZE: 'x' }, { showsConfig: true });
   expect(context?.problems).toMatchObject([{ name: 'BATCH_SIZE' }]);

@@ -105,7 +105,6 @@ describe('text files', () => {
       /\b(?:registry|npm|repo\d?|central|proxy|files|pypi)\.[\w-]+(?:\.[\w-]+)*\.(?:org|com|io)\b/u;
     expect(linesWith(registries, texts)).toEqual([]);
     expect(linesWith(/(^|[\s'"`(=:])\/(home|Users|root|work)\/[\w.-]+/u, texts)).toEqual([]);
-    expect(linesWith(/"resolved":/u, ['package-lock.json'])).toEqual([]);
   });
 
   test('are no longer than 300 lines where they are code', () => {
@@ -117,6 +116,22 @@ describe('text files', () => {
   test('hold no private key', () => {
     const begin = ['-----BEGIN', '(RSA |EC )?PRIVATE KEY-----\\n[A-Za-z0-9+/=]{20}'].join(' ');
     expect(texts.filter((path) => new RegExp(begin, 'u').test(read(path)))).toEqual([]);
+  });
+});
+
+describe('package-lock.json', () => {
+  const { packages } = JSON.parse(read('package-lock.json')) as {
+    packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+  };
+
+  test('has the packages of every platform: without them npm ci refuses, and a registry may not offer all', () => {
+    const wanted = Object.values(packages).flatMap(({ optionalDependencies = {} }) => Object.keys(optionalDependencies));
+    const paths = Object.keys(packages);
+    expect(wanted.filter((name) => !paths.some((path) => path.endsWith(`node_modules/${name}`)))).toEqual([]);
+  });
+
+  test('carries no download address', () => {
+    expect(linesWith(/"resolved":/u, ['package-lock.json'])).toEqual([]);
   });
 });
 

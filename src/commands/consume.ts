@@ -3,15 +3,17 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
-import { GbxError } from '../core/errors.ts';
+import type { GbxError } from '../core/errors.ts';
 import { decodeRecord } from '../core/exposure/decode.ts';
 import { type Circuit, createCircuit } from '../core/load/circuit.ts';
 import { runLoad } from '../core/load/load.ts';
 import type { LoadOptions, LoadStatus } from '../core/load/loop.ts';
+import { executeReset, parseResetTarget, planReset, type ResetBroker, type ResetTarget } from '../core/load/reset-ledger.ts';
 import { untilReached } from '../core/retry.ts';
 import type { HealthChecks } from '../http/health-routes.ts';
 import { openAdminServer } from '../http/open-admin-server.ts';
 import { createDeadLetterWriter } from '../kafka/dead-letters.ts';
+import { moveGroup } from '../kafka/move-group.ts';
 import { openAdmin } from '../kafka/open-admin.ts';
 import { openProducer } from '../kafka/open-producer.ts';
 import { openSource } from '../kafka/open-source.ts';
@@ -26,6 +28,11 @@ const REBALANCE_SPARE_MS = 60_000;
 
 /** @throws {GbxError} as design 4.4 and 7 say; what was not committed is read again. */
 export async function run(context: CommandContext): Promise<number> {
+  const target = context.options['resetLedger'];
+  return typeof target === 'string' ? resetLedger(context, parseResetTarget(target)) : load(context);
+}
+
+async function load(context: CommandContext): Promise<number> {
   const { config, clock, random, log, signal } = context;
   const named = { clientId: 'gbx-consume' };
   const kafka = kafkaConnection(context, named);
@@ -49,8 +56,8 @@ export async function run(context: CommandContext): Promise<number> {
     forMs: START_WAIT_MS,
     onWait: (error: GbxError) => log.warn('kafka.waited_for', { code: error.code, reason: error.message }),
   };
-  await untilReached(() => assertDeadLetterTopic(kafka, config.deadLetterTopic), patience);
-  await using producer = await untilReached(() => openProducer(kafka), patience);
+  // The dead-letter topic must be there before the first record is read: what is invalid needs a place to go.
+  await using producer = await untilReached(() => openProducer(kafka, { topics: [config.deadLetterTopic] }), patience);
   await using source = await untilReached(() => openSource(kafka, sourceOptions(context)), patience);
   const place = { clusterId: source.clusterId, topic: source.topic };
   const deps = {
@@ -71,13 +78,31 @@ export async function run(context: CommandContext): Promise<number> {
   return 0;
 }
 
-async function assertDeadLetterTopic(kafka: Parameters<typeof openAdmin>[0], topic: string): Promise<void> {
+/** Shows where the ledger would move; with --execute it does. */
+async function resetLedger(context: CommandContext, target: ResetTarget): Promise<number> {
+  const { config, clock, options, stdout } = context;
+  const { kafkaTopic: topic, consumerGroup: group } = config;
+  const named = { clientId: 'gbx-consume' };
+  const kafka = kafkaConnection(context, named);
+  await using warehouse = openWarehouse(warehouseConnection(context, named));
   await using admin = await openAdmin(kafka);
-  if ((await admin.topicPartitions(topic)) !== undefined) return;
-  throw new GbxError(
-    'GBX_TOPIC_MISSING',
-    `Cannot consume without the dead-letter topic ${topic} as records that are invalid would have no place to go`,
-  );
+  const broker: ResetBroker = {
+    offsets: async () => {
+      const committed = await admin.committedOffsets(group, topic);
+      return (await admin.logRanges(topic)).map((range) => ({ ...range, committed: committed.get(range.partition) }));
+    },
+    commit: (positions) => moveGroup(kafka, { group, topic, positions }),
+  };
+  const scope = { clusterId: await admin.clusterId(), group, topic };
+  const steps = await planReset({ warehouse, broker }, scope, target);
+  for (const { partition, from, to } of steps) stdout.write(`${topic}/${partition}  ledger ${from ?? 'none'} -> ${to}\n`);
+  if (options['execute'] !== true) {
+    stdout.write('Nothing was changed. To do it, stop the consumers of the group and add --execute.\n');
+    return 0;
+  }
+  await executeReset({ warehouse, broker }, steps, { scope, owner: randomUUID(), host: hostname(), nowMs: clock.now() });
+  stdout.write('Done: the ledger and the group were moved.\n');
+  return 0;
 }
 
 function sourceOptions({ config }: CommandContext): Parameters<typeof openSource>[1] {

@@ -19,7 +19,7 @@ const FIRST_ATTEMPT_MS = 2_000;
 export async function run(context: CommandContext): Promise<number> {
   const { config, sources, log, clock, random, signal } = context;
   const connection = kafkaConnection(context, { clientId: 'gbx-serve' });
-  await using reader = config.dbHost === undefined ? undefined : await openReader(warehouseConnection(context, { clientId: 'gbx-serve' }));
+  await using reader = config.dbHost === undefined ? undefined : openReader(warehouseConnection(context, { clientId: 'gbx-serve' }));
   const metrics = createMetrics();
   await using sender = keepSender({ open: () => openSender(connection, config.kafkaTopic), clock, random, log });
   const acceptor = createAcceptor({ send: sender.send, isUp: sender.isUp, clock, random, metrics, log, timeoutMs: config.acceptTimeoutMs });
@@ -50,7 +50,7 @@ export async function run(context: CommandContext): Promise<number> {
   });
 
   await untilAborted(signal);
-  return drain({ server, acceptor, context });
+  return await drain({ server, acceptor, context });
 }
 
 async function openSender(connection: Parameters<typeof openProducer>[0], topic: string): Promise<Sender> {

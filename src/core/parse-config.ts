@@ -181,11 +181,9 @@ export function requireSettings<K extends SettingKey>(config: Config, keys: read
   const names = missing.map(({ env }) => env).join(', ');
   const flags = missing.flatMap(({ flag }) => flag ?? []);
   const files = missing.flatMap(({ env, secret }) => (secret ? `${env}_FILE` : []));
-  const ways = ['set it in the environment or in .env'];
+  const [verb, it] = missing.length === 1 ? ['is', 'it'] : ['are', 'them'];
+  const ways = [`set ${it} in the environment or in .env`];
   if (flags.length > 0) ways.push(`or pass ${flags.join(', ')}`);
   if (files.length > 0) ways.push(`or name a file in ${files.join(', ')}`);
-  const verb = missing.length === 1 ? 'is' : 'are';
-  throw new GbxError('GBX_CONFIG', `${names} ${verb} not set, and this command needs ${missing.length === 1 ? 'it' : 'them'}`, {
-    hint: ways.join(', '),
-  });
+  throw new GbxError('GBX_CONFIG', `${names} ${verb} not set, and this command needs ${it}`, { hint: ways.join(', ') });
 }

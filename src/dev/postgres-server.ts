@@ -1,7 +1,7 @@
 // A real PostgreSQL as a child process, made to take Redshift's SQL: for `gbx dev` and for the tests.
 // Keeps its data over restarts, takes sessions before `openPostgres` returns, and ends when we do.
-import { createHash } from 'node:crypto';
-import { access, chown, mkdir, rm, writeFile } from 'node:fs/promises';
+import { createHash, randomBytes } from 'node:crypto';
+import { access, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { GbxError } from '../core/errors.ts';
 import type { Progress } from './kafka-jars.ts';
@@ -25,8 +25,8 @@ export interface OpenPostgresOptions {
   readonly dataDir: string;
   /** A free one is taken where none is given. */
   readonly port?: number;
-  /** Of the user `gbx`; fixed when the data is first made. */
-  readonly password: string;
+  /** Of the user `gbx`, fixed when the data is first made; without one, it is made up and kept beside the data. */
+  readonly password?: string;
   /** PEM; sessions may then use TLS, and need not. */
   readonly tls?: { readonly key: string; readonly cert: string } | undefined;
   /** Settings of postgresql.conf, over ours: `{ fsync: 'off' }`. */
@@ -75,10 +75,11 @@ export async function openPostgres(options: OpenPostgresOptions): Promise<Postgr
   if (user) await chown(dir, user.uid, user.gid);
   await writeFile(place.logFile, '');
   await assertFormerGone(join(dir, 'postgres.pid'), { what: 'PostgreSQL', progress, signal });
-  if (!(await isInitialized(place))) await initialize(place, options.password);
+  const password = options.password ?? (await keptPassword(dir));
+  if (!(await isInitialized(place))) await initialize(place, password);
   if (options.tls) await writeTlsFiles(place, options.tls);
   for (let attempt = 1; ; attempt++) {
-    const started = await startServer(options, place);
+    const started = await startServer({ ...options, password }, place);
     if (started.kind === 'ready') return started.server;
     const retry = started.addressInUse && attempt < ATTEMPTS_MAX;
     if (!retry) throw new GbxError('GBX_LOCAL_STACK', `${started.reason}\n${started.tail}`, { hint: `its whole log is ${place.logFile}` });
@@ -96,7 +97,7 @@ type Started =
   | { readonly kind: 'ready'; readonly server: PostgresServer }
   | { readonly kind: 'failed'; readonly reason: string; readonly tail: string; readonly addressInUse: boolean };
 
-async function startServer(options: OpenPostgresOptions, place: Place): Promise<Started> {
+async function startServer(options: OpenPostgresOptions & { readonly password: string }, place: Place): Promise<Started> {
   const { signal } = options;
   const port = options.port ?? (await freePorts(1))[0] ?? 0;
   const server = await openKeptProcess({
@@ -165,9 +166,19 @@ async function isInitialized({ dir }: Place): Promise<boolean> {
   );
 }
 
+/** Readable by its owner alone. */
+async function keptPassword(dir: string): Promise<string> {
+  const file = join(dir, 'password');
+  const password = randomBytes(18).toString('base64url');
+  await writeFile(file, password, { flag: 'wx', mode: 0o600 }).catch((error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  return (await readFile(file, 'utf8')).trim();
+}
+
 async function initialize(place: Place, password: string): Promise<void> {
   await rm(place.data, { recursive: true, force: true });
-  const passwordFile = join(place.dir, 'password');
+  const passwordFile = join(place.dir, 'password-for-initdb');
   await writeFile(passwordFile, `${password}\n`, { mode: 0o600 });
   if (place.user) await chown(passwordFile, place.user.uid, place.user.gid);
   try {

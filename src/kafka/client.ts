@@ -64,7 +64,7 @@ export function createClient(connection: KafkaConnection, options: ClientOptions
     retry: { ...RETRY, retries: brokers.length - 1 + (options.connectRetries ?? 0) },
     socketFactory: sockets.factory,
     logLevel: logLevel.INFO,
-    logCreator: createLogBridge({ log, clock, ...(options.onLogEntry ? { onEntry: options.onLogEntry } : {}) }),
+    logCreator: createLogBridge({ log, clock, isClosed: () => closed, ...(options.onLogEntry ? { onEntry: options.onLogEntry } : {}) }),
   });
 
   return {
@@ -78,7 +78,7 @@ export function createClient(connection: KafkaConnection, options: ClientOptions
         doing,
         brokers,
         hasCa: tls.kind === 'on' && tls.ca !== undefined,
-        onlyHangsUp: tls.kind === 'off' && sockets.onlyHangsUp(),
+        strangePeer: sockets.strangePeer(),
         ...(otherwise === undefined ? {} : { otherwise }),
       }),
     close: () => {

@@ -6,16 +6,20 @@ import type { LogFields, Logger } from '../core/log.ts';
 
 const QUIET_MS = 10_000;
 const REMEMBERED_MAX = 100;
+/** Said a second time by somebody else: an answer that says no is thrown to who asked, a failed connection is told by Connection. */
+const ECHO = /^(Connection: Response |BrokerPool: Failed to connect to seed broker)/;
 const FIELDS = ['broker', 'groupId', 'memberId', 'topic', 'partition', 'error', 'retryCount'] as const;
 
 interface LogBridgeOptions {
   readonly log: Logger;
   readonly clock: Clock;
+  /** From then on its complaints are about the end it was given. */
+  readonly isClosed: () => boolean;
   /** Sees each entry first: some of what kafkajs does can be learnt from its log only. */
   readonly onEntry?: (entry: LogEntry) => void;
 }
 
-export function createLogBridge({ log, clock, onEntry }: LogBridgeOptions): logCreator {
+export function createLogBridge({ log, clock, isClosed, onEntry }: LogBridgeOptions): logCreator {
   const saidAt = new Map<string, number>();
 
   function isNews(text: string): boolean {
@@ -31,7 +35,7 @@ export function createLogBridge({ log, clock, onEntry }: LogBridgeOptions): logC
     onEntry?.(entry);
     const text = `${entry.namespace}: ${entry.log.message}`;
     const isComplaint = entry.level === logLevel.ERROR || entry.level === logLevel.WARN;
-    if (isComplaint && isNews(text)) log.warn('kafkajs.complained', fieldsOf(entry));
+    if (isComplaint && !ECHO.test(text) && !isClosed() && isNews(text)) log.warn('kafkajs.complained', fieldsOf(entry));
     else log.debug('kafkajs.reported', fieldsOf(entry));
   };
 }

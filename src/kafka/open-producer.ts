@@ -16,7 +16,7 @@ const RECORDS_MAX = 1_000;
 const BYTES_MAX = 900_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 const ACK_TIMEOUT_MS = 4_500;
-const ATTEMPT_MS = 8_000;
+const ATTEMPT_MS = 6_000;
 /** How long a frozen broker can go on being taken for the leader. */
 const METADATA_AGE_MS_MAX = 5_000;
 

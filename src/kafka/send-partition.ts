@@ -56,12 +56,12 @@ export async function sendPartition({ topic, partition, records }: PartitionSend
     const result = await Promise.race([work, late]);
     if (result === 'late') {
       work.catch(() => undefined);
-      const reason = `${doing}: no answer within ${deps.attemptMs / 1000} s`;
+      const reason = `Cannot ${doing} as no answer came within ${deps.attemptMs / 1000} s`;
       return watched.cancel() === 'encoded' ? { kind: 'unknown', reason } : { kind: 'not-sent', reason };
     }
     const acked = result.some((part) => part.topicName === topic && part.partition === partition && part.errorCode === 0);
     // kafkajs leaves out partitions it does not know, and resolves.
-    return acked ? { kind: 'acked' } : { kind: 'not-sent', reason: `${doing}: the broker has no such partition` };
+    return acked ? { kind: 'acked' } : { kind: 'not-sent', reason: `Cannot ${doing} as the broker has no such partition` };
   } catch (error) {
     const reason = deps.translate(error, doing).message;
     if (!watched.isEncoded()) return { kind: 'not-sent', reason };

@@ -1,14 +1,15 @@
 // Every error of kafkajs as a GbxError: what failed in plain words, with the broker's address, and one next step.
 // The rest of gbx never sees a class or a name of kafkajs.
 import { asGbxError, type ErrorCode, GbxError } from '../core/errors.ts';
+import type { StrangePeer } from './watch-sockets.ts';
 
 interface ErrorContext {
   /** Completes "Cannot …", e.g. `read the topic exposures`. */
   readonly doing: string;
   readonly brokers: readonly string[];
   readonly hasCa: boolean;
-  /** The brokers hang up on us before they say anything. */
-  readonly onlyHangsUp?: boolean;
+  /** What answered in plain text was no broker. */
+  readonly strangePeer?: StrangePeer | undefined;
   /** For what is none of the known: the code it gets. @default 'GBX_BUG' */
   readonly otherwise?: ErrorCode;
 }
@@ -43,7 +44,7 @@ export function translateError(error: unknown, context: ErrorContext): GbxError 
     findTls(chain, broker, context) ??
     findRefusal(chain) ??
     findCodec(chain) ??
-    findUnreachable(chain, broker) ??
+    findUnreachable(chain, broker, context) ??
     findProtocol(chain, broker);
   if (finding !== undefined) return asError(finding, error, context);
   if (context.otherwise === undefined) return asGbxError(error);
@@ -67,7 +68,7 @@ function chainOf(error: unknown): ForeignError[] {
   return chain;
 }
 
-function findTls(chain: readonly ForeignError[], broker: string, { hasCa, onlyHangsUp }: ErrorContext): Finding | undefined {
+function findTls(chain: readonly ForeignError[], broker: string, { hasCa, strangePeer }: ErrorContext): Finding | undefined {
   const code = 'GBX_KAFKA_TLS';
   for (const link of chain) {
     const name = typeof link.code === 'string' ? link.code : '';
@@ -95,10 +96,10 @@ function findTls(chain: readonly ForeignError[], broker: string, { hasCa, onlyHa
     if (name.startsWith('ERR_SSL_') || name === 'EPROTO')
       return { code, reason: `${broker} and gbx agree on no TLS: ${afterColon(link.message)}` };
   }
-  if (!onlyHangsUp) return undefined;
+  if (strangePeer !== 'tls') return undefined;
   return {
     code,
-    reason: `${broker} hangs up on plain text: it seems to expect TLS`,
+    reason: `${broker} expects TLS and was spoken to in plain text`,
     hint: 'set GBX_KAFKA_TLS=on, or use the brokers’ plain port',
   };
 }
@@ -128,10 +129,16 @@ function findCodec(chain: readonly ForeignError[]): Finding | undefined {
   };
 }
 
-function findUnreachable(chain: readonly ForeignError[], broker: string): Finding | undefined {
+function findUnreachable(chain: readonly ForeignError[], broker: string, { strangePeer }: ErrorContext): Finding | undefined {
   // The innermost says what happened; those around it only that it happened often.
   const link = chain.findLast(({ name, message }) => UNREACHABLE.test(name ?? '') || message === 'Broker not connected');
-  return link === undefined ? undefined : { code: 'GBX_KAFKA_UNREACHABLE', reason: unreachableReason(link, broker) };
+  if (link === undefined) return undefined;
+  const code = 'GBX_KAFKA_UNREACHABLE';
+  if (strangePeer === 'http') return { code, reason: `${broker} speaks HTTP, not Kafka` };
+  if (strangePeer === 'mute' && link.name === 'KafkaJSConnectionClosedError') {
+    return { code, reason: `${broker} hung up without a word`, hint: 'is that a broker’s port, and does it want TLS or a login?' };
+  }
+  return { code, reason: unreachableReason(link, broker) };
 }
 
 function unreachableReason({ name = '', message = '', code }: ForeignError, broker: string): string {

@@ -14,15 +14,17 @@ export interface SocketWatch {
   destroy(broker: string, reason: string): void;
   /** Ends all connections and opens no more. */
   close(): void;
-  /** True while every broker that was reached hung up before it said a single byte: what a TLS port does to plain text. */
-  onlyHangsUp(): boolean;
+  /** How the peer that was reached last spoke to plain text; undefined while it was Kafka, or nobody. */
+  strangePeer(): StrangePeer | undefined;
 }
+
+/** `tls`: answered with an alert of TLS. `http`: with HTTP. `mute`: hung up without a word. */
+export type StrangePeer = 'tls' | 'http' | 'mute';
 
 export function createSocketWatch(security: KafkaTls): SocketWatch {
   const open = new Map<net.Socket, string>();
   let closed = false;
-  let hungUp = false;
-  let heard = false;
+  let strange: StrangePeer | undefined;
 
   function factory({ host, port, onConnect }: Parameters<ISocketFactory>[0]): net.Socket {
     if (closed) throw new Error('this client is closed');
@@ -30,11 +32,11 @@ export function createSocketWatch(security: KafkaTls): SocketWatch {
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
     open.set(socket, `${host}:${port}`);
-    socket.once('data', () => {
-      heard = true;
+    socket.once('data', (bytes) => {
+      strange = judge(bytes);
     });
     socket.once('end', () => {
-      hungUp ||= socket.bytesRead === 0;
+      if (socket.bytesRead === 0) strange = 'mute';
     });
     socket.once('close', () => open.delete(socket));
     return socket;
@@ -51,8 +53,14 @@ export function createSocketWatch(security: KafkaTls): SocketWatch {
       closed = true;
       destroyWhere(() => true, 'this client is closed');
     },
-    onlyHangsUp: () => hungUp && !heard,
+    strangePeer: () => (security.kind === 'off' ? strange : undefined),
   };
+}
+
+/** A record of TLS begins with its type (21: alert) and 3 (RFC 8446, 5.1); an answer of Kafka with its length in 4 bytes. */
+function judge(bytes: Buffer): StrangePeer | undefined {
+  if (bytes[0] === 21 && bytes[1] === 3) return 'tls';
+  return bytes.toString('latin1', 0, 5) === 'HTTP/' ? 'http' : undefined;
 }
 
 interface ConnectOptions {

@@ -12,7 +12,10 @@ export interface WeightedVariation {
  * The variation of a user, or undefined where no variation has a weight.
  * Source: GrowthBook, "Build Your Own SDK", hash version 2 and bucket ranges.
  */
-export function assignVariation(dsUserId: string, experiment: { readonly key: string; readonly variations: readonly WeightedVariation[] }): string | undefined {
+export function assignVariation(
+  dsUserId: string,
+  experiment: { readonly key: string; readonly variations: readonly WeightedVariation[] },
+): string | undefined {
   const total = experiment.variations.reduce((sum, { weight }) => sum + weight, 0);
   const place = hashToUnit(experiment.key, dsUserId) * total;
   let end = 0;

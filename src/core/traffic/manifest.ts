@@ -65,5 +65,8 @@ function parseLine<T>(schema: z.ZodType<T>, line: string, number: number): T {
 }
 
 function broken(reason: string, cause?: unknown): GbxError {
-  return new GbxError('GBX_USAGE', `Cannot read the manifest as ${reason}`, { cause, hint: 'give the file that `gbx smoke --manifest` wrote' });
+  return new GbxError('GBX_USAGE', `Cannot read the manifest as ${reason}`, {
+    cause,
+    hint: 'give the file that `gbx smoke --manifest` wrote',
+  });
 }

@@ -80,7 +80,8 @@ export function createTraffic(options: TrafficOptions): Traffic {
   const { seed, startMs, intervalMs = 20, users = 10_000, zipfExponent = 1.1, experiments = EXPERIMENTS } = options;
   const { userPrefix = 'user-', source = 'traffic', attributes = {} } = options;
   if (users < 1) throw new RangeError(`Cannot create traffic as it takes users: current value is ${users}`);
-  if (!experiments.some(({ weight }) => weight > 0)) throw new RangeError('Cannot create traffic as it takes an experiment with a weight above 0');
+  if (!experiments.some(({ weight }) => weight > 0))
+    throw new RangeError('Cannot create traffic as it takes an experiment with a weight above 0');
 
   const seedNumber = fnv1a32(seed);
   const idPrefix = `traffic-${hash('sha256', seed, 'base64url').slice(0, 16)}-`;
@@ -92,7 +93,8 @@ export function createTraffic(options: TrafficOptions): Traffic {
       const experiment = experiments[pickExperiment(drawUnit(seedNumber, { stream: STREAM.experiment, index: i }))];
       const dsUserId = `${userPrefix}${pickUser(drawUnit(seedNumber, { stream: STREAM.user, index: i })) + 1}`;
       const variationId = experiment === undefined ? undefined : assignVariation(dsUserId, experiment);
-      if (experiment === undefined || variationId === undefined) throw new RangeError('Cannot make an event as the experiment has no variation with a weight above 0');
+      if (experiment === undefined || variationId === undefined)
+        throw new RangeError('Cannot make an event as the experiment has no variation with a weight above 0');
       return {
         exposure_id: idPrefix + i,
         ds_user_id: dsUserId,

@@ -1,5 +1,5 @@
-import { describe, expect, it } from 'vitest';
 // The loop's parts are tested through it: /loop.ts, /intake.ts, /flight.ts, /flush.ts and /ownership.ts.
+import { describe, expect, it } from 'vitest';
 import { GbxError } from '../../../src/core/errors.ts';
 import { markRecord } from '../../../src/core/load/last-record.ts';
 import { runLoad } from '../../../src/core/load/load.ts';

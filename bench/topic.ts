@@ -1,0 +1,51 @@
+// Topics of the benchmark, made and filled by kafkajs alone.
+import { type Admin, Kafka, logLevel, type Message } from 'kafkajs';
+import { encodeExposure } from '../src/core/exposure/encode.ts';
+import { partitionOfKey } from '../src/kafka/partitioner.ts';
+import { exposuresOf, RECORD_BYTES, type RecordSet } from './records.ts';
+
+export const PARTITIONS = 6;
+const SEND_RECORDS = 2_000;
+
+export function bareKafka(brokers: string): Kafka {
+  return new Kafka({ clientId: 'gbx-bench', brokers: [brokers], logLevel: logLevel.ERROR });
+}
+
+export async function createTopics(brokers: string, topics: Readonly<Record<string, number>>): Promise<void> {
+  const admin: Admin = bareKafka(brokers).admin();
+  await admin.connect();
+  try {
+    await admin.createTopics({
+      waitForLeaders: true,
+      topics: Object.entries(topics).map(([topic, numPartitions]) => ({ topic, numPartitions, replicationFactor: 1 })),
+    });
+  } finally {
+    await admin.disconnect();
+  }
+}
+
+/** Each record in the partition of its key, as every producer of ours has it. */
+export async function fillTopic(brokers: string, topic: string, set: RecordSet): Promise<void> {
+  const producer = bareKafka(brokers).producer({ allowAutoTopicCreation: false });
+  await producer.connect();
+  const waiting: Message[][] = Array.from({ length: PARTITIONS }, () => []);
+  const send = async (partition: number): Promise<void> => {
+    const messages = waiting[partition]?.splice(0) ?? [];
+    if (messages.length > 0) await producer.send({ topic, acks: -1, messages });
+  };
+  const exposureAt = exposuresOf(set);
+  try {
+    for (let i = 0; i < set.records; i++) {
+      const exposure = exposureAt(i);
+      const value = Buffer.from(encodeExposure(exposure));
+      if (value.length !== RECORD_BYTES) throw new RangeError(`record ${i} has ${value.length} bytes`);
+      const partition = partitionOfKey(exposure.dsUserId, PARTITIONS);
+      const messages = waiting[partition];
+      messages?.push({ key: exposure.dsUserId, value, partition, timestamp: String(Math.floor(exposure.tsMicros / 1000)) });
+      if (messages !== undefined && messages.length >= SEND_RECORDS) await send(partition);
+    }
+    for (const partition of waiting.keys()) await send(partition);
+  } finally {
+    await producer.disconnect();
+  }
+}

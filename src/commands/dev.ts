@@ -1,0 +1,336 @@
+// `gbx dev`: everything on one machine. Starts real servers for what is not configured, then gbx's own commands as child
+// processes (migrate, serve, consume): the very processes of production, so that what a newcomer sees is what he will
+// deploy, a crash of one is seen as what it is, and each can be killed to see what happens. Then shows what arrives.
+import { randomUUID } from 'node:crypto';
+import { kafkaConnection, warehouseConnection } from '../connections.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Config } from '../core/config.ts';
+import { asGbxError, EXIT, type GbxError } from '../core/errors.ts';
+import { followTopic } from '../core/follow/follow-topic.ts';
+import { createFollower, type Follower } from '../core/follow/follower.ts';
+import { createTraffic } from '../core/traffic/traffic.ts';
+import { childSettings } from '../dev/child-settings.ts';
+import { type DataDir, openDataDir } from '../dev/data-dir.ts';
+import { type GbxProcess, type LogEvent, openGbx } from '../dev/gbx-process.ts';
+import { type LocalServers, openLocalServers, pgpassFile, portNear } from '../dev/local-servers.ts';
+import { sendTraffic } from '../dev/send-traffic.ts';
+import { openAdmin } from '../kafka/open-admin.ts';
+import { openSource } from '../kafka/open-source.ts';
+import type { CommandContext } from '../run-command.ts';
+import { createDevScreen, type DevScreen, type PartOnScreen } from '../ui/dev-screen.ts';
+import { openReader, type Reader } from '../warehouse/open-reader.ts';
+
+/** Together with the servers' five seconds: all is stopped in ten. */
+const GRACE_SECONDS = { serve: 2, consume: 3, migrate: 1 };
+const DRAIN_SECONDS = 2;
+/** Nobody wants to wait half a minute for his first row. */
+const BATCH_TIMEOUT_SECONDS = 1;
+/** The watch on the topic is a comfort: a start does not wait longer for it. */
+const FOLLOW_WAIT_MS = 5_000;
+
+/** @throws {GbxError} GBX_LOCAL_STACK when a part cannot be started, or ends */
+export async function run(context: CommandContext): Promise<number> {
+  const { signal } = context;
+  try {
+    await runStack(context);
+  } catch (error) {
+    // Stopped while it was starting: what had been started is stopped, and that was wanted.
+    if (!signal.aborted || error !== signal.reason) throw error;
+  }
+  context.stderr.write('  stopped\n');
+  return EXIT.done;
+}
+
+async function runStack(context: CommandContext): Promise<void> {
+  const { config, options, signal, clock, stdout } = context;
+  const startMs = clock.elapsed();
+  const progress = (message: string): void => context.stderr.write(`  ${message}\n`);
+  const screen = createDevScreen(stdout);
+  await using data = await openDataDir(config.dataDir, { fresh: options['fresh'] === true });
+  await using servers = await openLocalServers({
+    data,
+    kafka: config.kafkaBootstrapServers ? undefined : { port: asPort(options['kafkaPort']) },
+    postgres: config.dbHost === undefined ? { port: asPort(options['postgresPort']) } : undefined,
+    progress,
+    signal,
+  });
+  const settled = { ...context, config: await settle(context, { servers, progress }) };
+  await assertReachable(settled, servers);
+  await migrate(settled);
+
+  await using reader = openReader(warehouseConnection(settled, { clientId: 'gbx-dev' }));
+  await using watch = openWatch(settled, { reader, screen });
+  const { onEvent } = watch;
+  await using consume = announceStop(await openChild('consume', { settled, onEvent }), progress);
+  await using serve = announceStop(await openChild('serve', { settled, onEvent }), progress);
+  const [listening] = await raceAbort(
+    signal,
+    Promise.all([serve.until('serve.listening'), consume.until('partitions.claimed'), watch.placed]),
+  );
+
+  const url = String(listening.fields['url']).replace('0.0.0.0', '127.0.0.1');
+  const perSecond = asRate(options['traffic']);
+  screen.ready({
+    tookMs: clock.elapsed() - startMs,
+    parts: describeParts(settled, { servers, data, url }),
+    url,
+    topic: config.kafkaTopic,
+    psql:
+      servers.postgres && `PGPASSFILE=${pgpassFile(data)} psql -h 127.0.0.1 -p ${servers.postgres.port} -U ${servers.postgres.user} dev`,
+    trafficPerSecond: perSecond,
+  });
+  if (perSecond !== undefined) startTraffic(settled, { url, perSecond, progress });
+  const ended = await Promise.race([aborted(signal), servers.ended, serve.ended, consume.ended]);
+  if (ended !== undefined && !signal.aborted) throw 'problem' in ended ? ended.problem : ended;
+}
+
+// --- Settings ---------------------------------------------------------------------------------------------------------
+
+interface SettleOptions {
+  readonly servers: LocalServers;
+  readonly progress: (message: string) => void;
+}
+
+/** The configuration with which serve and consume run. What the user has set stays as he set it. */
+async function settle({ config, sources }: CommandContext, { servers: { kafka, postgres }, progress }: SettleOptions): Promise<Config> {
+  const [httpPort, adminPort] = await Promise.all([
+    sources.httpPort === 'default' ? portNear(config.httpPort, { what: 'serve', flag: '--port', progress }) : config.httpPort,
+    sources.adminPort === 'default' ? portNear(config.adminPort, { what: 'consume', flag: '--admin-port', progress }) : config.adminPort,
+  ]);
+  return {
+    ...config,
+    httpPort,
+    adminPort,
+    // Then the read routes need no key.
+    httpHost: sources.httpHost === 'default' ? '127.0.0.1' : config.httpHost,
+    batchTimeoutSeconds: sources.batchTimeoutSeconds === 'default' ? BATCH_TIMEOUT_SECONDS : config.batchTimeoutSeconds,
+    drainTimeoutSeconds: DRAIN_SECONDS,
+    logLevel: 'debug',
+    logFormat: 'json',
+    ...(kafka && { kafkaBootstrapServers: [kafka.brokers], kafkaTls: 'off', kafkaCaFile: undefined }),
+    ...(postgres && {
+      dbHost: postgres.host,
+      dbPort: postgres.port,
+      dbName: postgres.database,
+      dbUser: postgres.user,
+      dbPassword: postgres.password,
+      dbTls: 'off',
+      dbCaFile: undefined,
+      dbDialect: 'auto',
+    }),
+  };
+}
+
+/** What is configured and not ours is asked first: its failure has better words here than in a child's log. */
+async function assertReachable(settled: CommandContext, { kafka, postgres }: LocalServers): Promise<void> {
+  if (!kafka) {
+    await using admin = await openAdmin(kafkaConnection(settled, { clientId: 'gbx-dev' }));
+    await admin.clusterId();
+  }
+  if (!postgres) {
+    await using reader = openReader(warehouseConnection(settled, { clientId: 'gbx-dev' }));
+    await reader.ping();
+  }
+}
+
+// --- Children ---------------------------------------------------------------------------------------------------------
+
+interface ChildOptions {
+  readonly settled: CommandContext;
+  readonly onEvent: (from: string, event: LogEvent) => void;
+}
+
+function openChild(name: 'serve' | 'consume', { settled, onEvent }: ChildOptions): Promise<GbxProcess> {
+  const graceSeconds = GRACE_SECONDS[name];
+  return openGbx([name], { env: childSettings(settled.config), graceSeconds, onEvent: (event) => onEvent(name, event) });
+}
+
+async function migrate({ config, signal }: CommandContext): Promise<void> {
+  const options = { env: childSettings(config), graceSeconds: GRACE_SECONDS.migrate, onEvent: () => undefined };
+  await using child = await openGbx(['migrate', 'up'], options);
+  const { code, problem } = await raceAbort(signal, child.ended);
+  if (code !== 0) throw problem;
+}
+
+function announceStop(child: GbxProcess, progress: (message: string) => void): GbxProcess {
+  return {
+    ...child,
+    [Symbol.asyncDispose]: () => {
+      progress(`stopping ${child.name}`);
+      return child.stop();
+    },
+  };
+}
+
+// --- Watching ---------------------------------------------------------------------------------------------------------
+
+interface WatchOptions {
+  readonly reader: Reader;
+  readonly screen: DevScreen;
+}
+
+interface Watch extends AsyncDisposable {
+  readonly onEvent: (from: string, event: LogEvent) => void;
+  /** Resolves when what arrives in Kafka from now on is seen, or when that takes too long. */
+  readonly placed: Promise<void>;
+}
+
+/** Follows exposures by three witnesses: serve's log, the topic itself, and the table itself. */
+function openWatch(settled: CommandContext, { reader, screen }: WatchOptions): Watch {
+  const { clock } = settled;
+  const stopping = new AbortController();
+  const follower = createFollower({ clock, onStep: screen.step, onSecond: screen.second });
+  const look = createLook(follower, reader);
+  let onPlaced: () => void = () => undefined;
+  const placed = new Promise<void>((resolve) => {
+    onPlaced = resolve;
+  });
+  const following = followKafka(settled, { follower, onPlaced, signal: stopping.signal }).catch((error: unknown) => {
+    onPlaced();
+    if (!stopping.signal.aborted) screen.note(`the way into Kafka is not shown: ${asGbxError(error).message}`);
+  });
+  const ticking = tick(clock, { follower, look, signal: stopping.signal });
+  return {
+    placed: Promise.race([placed, clock.sleep(FOLLOW_WAIT_MS, stopping.signal)]),
+    onEvent: (from, { level, event, fields }) => {
+      if (event === 'exposure.accepted') follower.accepted(String(fields['exposureId']), Number(fields['durationMs']));
+      if (event === 'batch.loaded') {
+        follower.batchLoaded({ records: Number(fields['records']), inserted: Number(fields['inserted']) || 0 });
+        const letters = Number(fields['dead_letters']);
+        if (letters > 0)
+          screen.complaint({
+            atMs: clock.now(),
+            level: 'warn',
+            from,
+            text: `records given up into ${settled.config.deadLetterTopic}: ${letters}`,
+          });
+        void look();
+      }
+      if (level === 'warn' || level === 'error')
+        screen.complaint({ atMs: clock.now(), level, from, text: `${event} ${JSON.stringify(fields)}` });
+    },
+    [Symbol.asyncDispose]: async () => {
+      stopping.abort();
+      await Promise.all([following, ticking]);
+    },
+  };
+}
+
+interface FollowOptions {
+  readonly follower: Follower;
+  readonly onPlaced: () => void;
+  readonly signal: AbortSignal;
+}
+
+async function followKafka(settled: CommandContext, { follower, onPlaced, signal }: FollowOptions): Promise<void> {
+  const { kafkaTopic, sessionTimeoutSeconds, batchBytesMax } = settled.config;
+  await using source = await openSource(kafkaConnection(settled, { clientId: 'gbx-dev' }), {
+    topic: kafkaTopic,
+    group: `gbx-dev-${randomUUID()}`,
+    sessionTimeoutMs: sessionTimeoutSeconds * 1000,
+    rebalanceTimeoutMs: sessionTimeoutSeconds * 1000,
+    bufferBytesMax: batchBytesMax,
+  });
+  await followTopic(source, follower, { onPlaced, signal });
+}
+
+/** Looks for what is awaited in the table, one question at a time. */
+function createLook(follower: Follower, reader: Reader): () => Promise<void> {
+  let isLooking = false;
+  return async () => {
+    const ids = follower.awaited();
+    if (isLooking || ids.length === 0) return;
+    isLooking = true;
+    // While the warehouse is away there is nothing to see; consume says why.
+    const rows = await reader.byIds(ids, { sinceMicros: 0, rowsMax: ids.length }).catch(() => []);
+    isLooking = false;
+    for (const row of rows) follower.inTable(row);
+  };
+}
+
+interface TickOptions {
+  readonly follower: Follower;
+  readonly look: () => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+async function tick(clock: Clock, { follower, look, signal }: TickOptions): Promise<void> {
+  while (!signal.aborted) {
+    await clock.sleep(1000, signal);
+    follower.tick();
+    if (!signal.aborted) await look();
+  }
+}
+
+// --- Rest -------------------------------------------------------------------------------------------------------------
+
+interface StartTrafficOptions {
+  readonly url: string;
+  readonly perSecond: number;
+  readonly progress: (message: string) => void;
+}
+
+function startTraffic({ clock, signal }: CommandContext, { url, perSecond, progress }: StartTrafficOptions): void {
+  const traffic = createTraffic({ seed: randomUUID(), startMs: clock.now(), intervalMs: 1000 / perSecond });
+  void sendTraffic(traffic, {
+    url,
+    perSecond,
+    clock,
+    signal,
+    onFailure: (reason) => progress(`synthetic exposures are refused: ${reason}`),
+  });
+}
+
+interface DescribeOptions {
+  readonly servers: LocalServers;
+  readonly data: DataDir;
+  readonly url: string;
+}
+
+function describeParts({ config, sources }: CommandContext, { servers: { kafka, postgres }, data, url }: DescribeOptions): PartOnScreen[] {
+  const { batchSize, batchTimeoutSeconds, adminHost, adminPort, dbHost, dbPort, dbName } = config;
+  const usual = sources.batchTimeoutSeconds === 'default' ? '; in production after 30 s, BATCH_TIMEOUT_SECONDS' : '';
+  const away = postgres && postgres.dataDir !== data.postgres ? `; PostgreSQL's in ${postgres.dataDir}` : '';
+  return [
+    { name: 'serve', where: url, note: 'POST /exposure, GET /exposures/{user_id}, /health, /metrics' },
+    {
+      name: 'consume',
+      where: `http://${adminHost}:${adminPort}/metrics`,
+      note: `loads after ${batchTimeoutSeconds} s or ${batchSize} records${usual}`,
+    },
+    kafka
+      ? { name: 'Kafka', where: kafka.brokers, note: `Apache Kafka 3.8.1, process ${kafka.pid}` }
+      : { name: 'Kafka', where: config.kafkaBootstrapServers?.join(',') ?? '', note: `yours, from ${sources.kafkaBootstrapServers}` },
+    postgres
+      ? {
+          name: 'PostgreSQL',
+          where: `${postgres.host}:${postgres.port}/${postgres.database}`,
+          note: `in Redshift's place, process ${postgres.pid}`,
+        }
+      : { name: 'warehouse', where: `${dbHost}:${dbPort}/${dbName}`, note: `yours, from ${sources.dbHost}` },
+    ...(kafka || postgres ? [{ name: 'data', where: data.path, note: `kept until gbx dev --fresh${away}` }] : []),
+  ];
+}
+
+function asPort(option: unknown): number | undefined {
+  return typeof option === 'number' ? option : undefined;
+}
+
+function asRate(option: unknown): number | undefined {
+  return typeof option === 'number' && option > 0 ? option : undefined;
+}
+
+function aborted(signal: AbortSignal): Promise<undefined> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve(undefined);
+    signal.addEventListener('abort', () => resolve(undefined), { once: true });
+  });
+}
+
+/** @throws the signal's reason when it aborts first */
+async function raceAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  await Promise.race([promise, aborted(signal)]);
+  signal.throwIfAborted();
+  return promise;
+}
