@@ -26,22 +26,25 @@ export const POSTGRES_SETTINGS = {
 
 export async function openStack(): Promise<Stack> {
   const dir = await mkdtemp(join(tmpdir(), 'gbx-bench-'));
-  const open = new AsyncDisposableStack();
-  open.defer(() => rm(dir, { recursive: true, force: true }));
+  const closing: (() => Promise<void>)[] = [() => rm(dir, { recursive: true, force: true })];
+  const close = async (): Promise<void> => {
+    for (let step = closing.pop(); step !== undefined; step = closing.pop()) await step();
+  };
   try {
     // PostgreSQL may run as another user than ours.
     await chmod(dir, 0o755);
     const progress = (message: string): void => console.error(`bench: ${message}`);
     const build = await buildInto(join(dir, 'build'));
-    const kafka = open.use(await openKafka({ dataDir: join(dir, 'kafka'), cacheDir: userCacheDir(), quickStart: false, progress }));
-    const postgres = open.use(
-      await openPostgres({ dataDir: join(dir, 'postgres'), password: 'only-for-the-bench', settings: POSTGRES_SETTINGS, progress }),
-    );
+    const kafka = await openKafka({ dataDir: join(dir, 'kafka'), cacheDir: userCacheDir(), quickStart: false, progress });
+    closing.push(() => kafka.stop());
+    const password = 'only-for-the-bench';
+    const postgres = await openPostgres({ dataDir: join(dir, 'postgres'), password, settings: POSTGRES_SETTINGS, progress });
     // Where the data had to go elsewhere, it is no part of the folder.
-    open.defer(() => rm(postgres.dataDir, { recursive: true, force: true }));
-    return { dir, brokers: kafka.brokers, postgres, build, [Symbol.asyncDispose]: () => open.disposeAsync() };
+    closing.push(() => rm(postgres.dataDir, { recursive: true, force: true }));
+    closing.push(() => postgres.stop());
+    return { dir, brokers: kafka.brokers, postgres, build, [Symbol.asyncDispose]: close };
   } catch (error) {
-    await open.disposeAsync();
+    await close();
     throw error;
   }
 }

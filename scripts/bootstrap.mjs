@@ -107,7 +107,7 @@ async function ensureBuild() {
   if (readOr(stampFile) === stamp) return;
   say('building dist/ from src/');
   // Aside, then moved: nobody finds half a build, and files of sources that are gone do not stay.
-  const aside = join(STATE, `build-${process.pid}`);
+  const aside = join(STATE, 'build');
   rmSync(aside, { recursive: true, force: true });
   const code = await run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--outDir', aside]);
   if (code !== 0) {

@@ -1,5 +1,5 @@
 // `npm start`: makes sure of what is missing, then goes on as `gbx dev` in this very process, so that no signal is passed
-// on twice. What stands after `--` goes to gbx dev.
+// on twice (package.json says `exec`, or npm would signal a shell that keeps signals to itself). What stands after `--` goes to gbx dev.
 import { readFileSync } from 'node:fs';
 import { parseEnv } from 'node:util';
 import { BootstrapError, bootstrap, guarded } from './bootstrap.mjs';
@@ -23,8 +23,21 @@ function hasBroker() {
   }
 }
 
+/** npm killed outright passes no signal on: without it nobody is left to end this. */
+function endWithNpm() {
+  if (process.env.npm_lifecycle_event === undefined) return;
+  const npm = process.ppid;
+  const watch = setInterval(() => {
+    if (process.ppid === npm) return;
+    clearInterval(watch);
+    process.kill(process.pid, 'SIGTERM');
+  }, 500);
+  watch.unref();
+}
+
 await guarded(async () => {
   assertNotProduction();
+  endWithNpm();
   const args = process.argv.slice(2);
   const withBroker = hasBroker() || args.some((arg) => arg.startsWith('--brokers'));
   await bootstrap(withBroker ? ['packages', 'build'] : ['packages', 'build', 'kafka']);

@@ -32,19 +32,20 @@ describe('tests', () => {
   const paths = below(/^tests\/.*\.ts$/u).filter((path) => path !== SELF);
 
   test('run all: none is picked out, and what is skipped says why', () => {
-    expect(linesWith(/\.(only|todo)\b\s*[(.]|\b(fdescribe|fit|xit|xtest)\(/u, paths)).toEqual([]);
+    expect(linesWith(/\b(test|it|describe|suite)(\.\w+)*\.(only|todo)\b/u, paths)).toEqual([]);
     // `.skipIf(condition)` tells its reason itself; a plain skip needs a comment with one.
-    expect(linesWith(/\.skip\b(?!.*\/\/ \S+)/u, paths)).toEqual([]);
+    expect(linesWith(/\b(test|it|describe|suite)(\.\w+)*\.skip\b(?!.*\/\/ \S+)/u, paths)).toEqual([]);
   });
 
-  test('wait for what they wait for: no fixed sleeps, no AbortSignal.timeout, no fake timers', () => {
-    const outsideSupport = paths.filter((path) => !path.startsWith('tests/support/'));
-    expect(linesWith(/useFakeTimers/u, outsideSupport)).toEqual([]);
+  test('wait for what they wait for: a fixed sleep is too short on one machine and too long on all others', () => {
+    const outsideSupport = paths.filter((path) => !path.startsWith('tests/support/') && !path.startsWith('tests/core/'));
+    // A sleep that is itself the point, as "nothing happens meanwhile", says so behind it.
+    expect(linesWith(/(\bsystemClock\.sleep\(\s*[\d_]+|\bsetTimeout\(\s*(resolve|done)\b)(?!.*\/\/ \S+)/u, outsideSupport)).toEqual([]);
   });
 
   test('have names of the three kinds', () => {
     const tests = below(/^tests\/.*\.test\.ts$/u);
-    const misplaced = tests.filter((path) => path.includes('.e2e.') !== path.startsWith('tests/e2e/'));
+    const misplaced = tests.filter((path) => path.includes('.e2e.') && !/^tests\/(e2e|faults)\//u.test(path));
     expect(misplaced).toEqual([]);
   });
 

@@ -3,30 +3,26 @@
 // deploy, a crash of one is seen as what it is, and each can be killed to see what happens. Then shows what arrives.
 import { randomUUID } from 'node:crypto';
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
-import type { Clock } from '../core/clock.ts';
 import type { Config } from '../core/config.ts';
-import { asGbxError, EXIT, type GbxError } from '../core/errors.ts';
-import { followTopic } from '../core/follow/follow-topic.ts';
-import { createFollower, type Follower } from '../core/follow/follower.ts';
+import { EXIT } from '../core/errors.ts';
+import { type LogEvent, openWatch } from '../core/follow/watch.ts';
 import { createTraffic } from '../core/traffic/traffic.ts';
 import { childSettings } from '../dev/child-settings.ts';
 import { type DataDir, openDataDir } from '../dev/data-dir.ts';
-import { type GbxProcess, type LogEvent, openGbx } from '../dev/gbx-process.ts';
+import { type GbxProcess, openGbx } from '../dev/gbx-process.ts';
 import { type LocalServers, openLocalServers, pgpassFile, portNear } from '../dev/local-servers.ts';
 import { sendTraffic } from '../dev/send-traffic.ts';
 import { openAdmin } from '../kafka/open-admin.ts';
 import { openSource } from '../kafka/open-source.ts';
 import type { CommandContext } from '../run-command.ts';
-import { createDevScreen, type DevScreen, type PartOnScreen } from '../ui/dev-screen.ts';
-import { openReader, type Reader } from '../warehouse/open-reader.ts';
+import { createDevScreen, type PartOnScreen } from '../ui/dev-screen.ts';
+import { openReader } from '../warehouse/open-reader.ts';
 
 /** Together with the servers' five seconds: all is stopped in ten. */
 const GRACE_SECONDS = { serve: 2, consume: 3, migrate: 1 };
 const DRAIN_SECONDS = 2;
 /** Nobody wants to wait half a minute for his first row. */
 const BATCH_TIMEOUT_SECONDS = 1;
-/** The watch on the topic is a comfort: a start does not wait longer for it. */
-const FOLLOW_WAIT_MS = 5_000;
 
 /** @throws {GbxError} GBX_LOCAL_STACK when a part cannot be started, or ends */
 export async function run(context: CommandContext): Promise<number> {
@@ -46,6 +42,7 @@ async function runStack(context: CommandContext): Promise<void> {
   const startMs = clock.elapsed();
   const progress = (message: string): void => context.stderr.write(`  ${message}\n`);
   const screen = createDevScreen(stdout);
+  const since = (fromMs: number): string => `${((clock.elapsed() - fromMs) / 1000).toFixed(1)} s`;
   await using data = await openDataDir(config.dataDir, { fresh: options['fresh'] === true });
   await using servers = await openLocalServers({
     data,
@@ -56,10 +53,12 @@ async function runStack(context: CommandContext): Promise<void> {
   });
   const settled = { ...context, config: await settle(context, { servers, progress }) };
   await assertReachable(settled, servers);
+  progress(`Kafka and ${servers.postgres ? 'PostgreSQL' : 'the warehouse'} answer (${since(startMs)}); bringing tables and topics up to date`);
   await migrate(settled);
+  progress(`tables and topics are there (${since(startMs)}); starting serve and consume`);
 
   await using reader = openReader(warehouseConnection(settled, { clientId: 'gbx-dev' }));
-  await using watch = openWatch(settled, { reader, screen });
+  await using watch = openWatch({ openSource: () => openTopic(settled), reader, screen, clock, deadLetterTopic: config.deadLetterTopic });
   const { onEvent } = watch;
   await using consume = announceStop(await openChild('consume', { settled, onEvent }), progress);
   await using serve = announceStop(await openChild('serve', { settled, onEvent }), progress);
@@ -133,6 +132,18 @@ async function assertReachable(settled: CommandContext, { kafka, postgres }: Loc
   }
 }
 
+/** The topic as a member of a group of its own sees it. */
+function openTopic(settled: CommandContext): ReturnType<typeof openSource> {
+  const { kafkaTopic, sessionTimeoutSeconds, batchBytesMax } = settled.config;
+  return openSource(kafkaConnection(settled, { clientId: 'gbx-dev' }), {
+    topic: kafkaTopic,
+    group: `gbx-dev-${randomUUID()}`,
+    sessionTimeoutMs: sessionTimeoutSeconds * 1000,
+    rebalanceTimeoutMs: sessionTimeoutSeconds * 1000,
+    bufferBytesMax: batchBytesMax,
+  });
+}
+
 // --- Children ---------------------------------------------------------------------------------------------------------
 
 interface ChildOptions {
@@ -162,107 +173,7 @@ function announceStop(child: GbxProcess, progress: (message: string) => void): G
   };
 }
 
-// --- Watching ---------------------------------------------------------------------------------------------------------
-
-interface WatchOptions {
-  readonly reader: Reader;
-  readonly screen: DevScreen;
-}
-
-interface Watch extends AsyncDisposable {
-  readonly onEvent: (from: string, event: LogEvent) => void;
-  /** Resolves when what arrives in Kafka from now on is seen, or when that takes too long. */
-  readonly placed: Promise<void>;
-}
-
-/** Follows exposures by three witnesses: serve's log, the topic itself, and the table itself. */
-function openWatch(settled: CommandContext, { reader, screen }: WatchOptions): Watch {
-  const { clock } = settled;
-  const stopping = new AbortController();
-  const follower = createFollower({ clock, onStep: screen.step, onSecond: screen.second });
-  const look = createLook(follower, reader);
-  let onPlaced: () => void = () => undefined;
-  const placed = new Promise<void>((resolve) => {
-    onPlaced = resolve;
-  });
-  const following = followKafka(settled, { follower, onPlaced, signal: stopping.signal }).catch((error: unknown) => {
-    onPlaced();
-    if (!stopping.signal.aborted) screen.note(`the way into Kafka is not shown: ${asGbxError(error).message}`);
-  });
-  const ticking = tick(clock, { follower, look, signal: stopping.signal });
-  return {
-    placed: Promise.race([placed, clock.sleep(FOLLOW_WAIT_MS, stopping.signal)]),
-    onEvent: (from, { level, event, fields }) => {
-      if (event === 'exposure.accepted') follower.accepted(String(fields['exposureId']), Number(fields['durationMs']));
-      if (event === 'batch.loaded') {
-        follower.batchLoaded({ records: Number(fields['records']), inserted: Number(fields['inserted']) || 0 });
-        const letters = Number(fields['dead_letters']);
-        if (letters > 0)
-          screen.complaint({
-            atMs: clock.now(),
-            level: 'warn',
-            from,
-            text: `records given up into ${settled.config.deadLetterTopic}: ${letters}`,
-          });
-        void look();
-      }
-      if (level === 'warn' || level === 'error')
-        screen.complaint({ atMs: clock.now(), level, from, text: `${event} ${JSON.stringify(fields)}` });
-    },
-    [Symbol.asyncDispose]: async () => {
-      stopping.abort();
-      await Promise.all([following, ticking]);
-    },
-  };
-}
-
-interface FollowOptions {
-  readonly follower: Follower;
-  readonly onPlaced: () => void;
-  readonly signal: AbortSignal;
-}
-
-async function followKafka(settled: CommandContext, { follower, onPlaced, signal }: FollowOptions): Promise<void> {
-  const { kafkaTopic, sessionTimeoutSeconds, batchBytesMax } = settled.config;
-  await using source = await openSource(kafkaConnection(settled, { clientId: 'gbx-dev' }), {
-    topic: kafkaTopic,
-    group: `gbx-dev-${randomUUID()}`,
-    sessionTimeoutMs: sessionTimeoutSeconds * 1000,
-    rebalanceTimeoutMs: sessionTimeoutSeconds * 1000,
-    bufferBytesMax: batchBytesMax,
-  });
-  await followTopic(source, follower, { onPlaced, signal });
-}
-
-/** Looks for what is awaited in the table, one question at a time. */
-function createLook(follower: Follower, reader: Reader): () => Promise<void> {
-  let isLooking = false;
-  return async () => {
-    const ids = follower.awaited();
-    if (isLooking || ids.length === 0) return;
-    isLooking = true;
-    // While the warehouse is away there is nothing to see; consume says why.
-    const rows = await reader.byIds(ids, { sinceMicros: 0, rowsMax: ids.length }).catch(() => []);
-    isLooking = false;
-    for (const row of rows) follower.inTable(row);
-  };
-}
-
-interface TickOptions {
-  readonly follower: Follower;
-  readonly look: () => Promise<void>;
-  readonly signal: AbortSignal;
-}
-
-async function tick(clock: Clock, { follower, look, signal }: TickOptions): Promise<void> {
-  while (!signal.aborted) {
-    await clock.sleep(1000, signal);
-    follower.tick();
-    if (!signal.aborted) await look();
-  }
-}
-
-// --- Rest -------------------------------------------------------------------------------------------------------------
+// --- The screen -------------------------------------------------------------------------------------------------------------
 
 interface StartTrafficOptions {
   readonly url: string;

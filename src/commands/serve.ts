@@ -1,11 +1,10 @@
 // `gbx serve`: takes exposures over HTTP and puts them into Kafka. It starts although Kafka is away, says so, and is
 // ready as soon as it can send; SIGTERM lets it answer what is in flight, and end.
-import { randomBytes } from 'node:crypto';
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
 import { type Acceptor, createAcceptor } from '../core/accept/acceptor.ts';
+import { createIdMinter } from '../core/accept/id-minter.ts';
 import { type KeptSender, keepSender, type Sender } from '../core/accept/keep-sender.ts';
 import { EXIT, GbxError } from '../core/errors.ts';
-import { mintId } from '../core/exposure/identity.ts';
 import type { HealthChecks } from '../http/health-routes.ts';
 import { openServer, type Server } from '../http/open-server.ts';
 import { openProducer } from '../kafka/open-producer.ts';
@@ -36,7 +35,7 @@ export async function run(context: CommandContext): Promise<number> {
     bodyBytesMax: config.bodyBytesMax,
     acceptTimeoutMs: config.acceptTimeoutMs,
     readiness: () => readiness(sender, signal),
-    mintId: () => mintId(clock.now(), randomBytes(10)),
+    mintId: createIdMinter(clock),
     metrics,
     clock,
     log,

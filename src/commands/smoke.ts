@@ -34,7 +34,7 @@ export async function run(context: CommandContext): Promise<number> {
   const count = typeof options['count'] === 'number' ? options['count'] : COUNT_DEFAULT;
   const timeoutMs = (typeof options['timeout'] === 'number' ? options['timeout'] : TIMEOUT_SECONDS_DEFAULT) * 1000;
   const manifestPath = typeof options['manifest'] === 'string' ? options['manifest'] : undefined;
-  const post = createPoster({ url, timeoutMs: POST_TIMEOUT_MS, fetch, clock });
+  const post = createPoster({ url, timeoutMs: Math.min(POST_TIMEOUT_MS, timeoutMs), fetch, clock });
   const runId = createRunId(context);
 
   await using reader = openReader(warehouseConnection(context, { clientId: 'gbx-smoke' }));

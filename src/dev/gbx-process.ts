@@ -3,17 +3,11 @@
 import process from 'node:process';
 import { fileURLToPath } from 'node:url';
 import { GbxError } from '../core/errors.ts';
+import type { LogEvent } from '../core/follow/watch.ts';
 import { type KeptProcess, openKeptProcess } from './kept-process.ts';
 
 const GBX = fileURLToPath(new URL('../../bin/gbx', import.meta.url));
 const LINES_KEPT = 20;
-
-/** A line of its log. */
-export interface LogEvent {
-  readonly level: string;
-  readonly event: string;
-  readonly fields: Readonly<Record<string, unknown>>;
-}
 
 interface OpenGbxOptions {
   /** Its settings; anything else is inherited. An undefined one is taken away. */

@@ -8,17 +8,18 @@ import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 
 /**
- * $1 stop signal, $2 grace in seconds, then the command. Descriptor 0 is the pipe to the parent, 3 tells it the server's
- * pid and exit code. The server gets neither. SIGPIPE is ignored only after the server has started, which must not inherit that.
+ * $1 stop signal, $2 grace in seconds, $3 delay in seconds when orphaned, then the command. Descriptor 0 is the pipe from
+ * the parent: a line says stop, its end without one that the parent is dead. 3 tells the parent the server's pid and exit
+ * code. The server gets neither. SIGPIPE is ignored only after the server has started, which must not inherit that.
  */
 const KEEPER = `
-signal=$1; grace=$2; shift 2
+signal=$1; grace=$2; delay=$3; shift 3
 exec 5<&0
 "$@" </dev/null 3>&- 5<&- &
 server=$!
 trap '' PIPE
 echo "pid $server" >&3
-{ read -r _ <&5; kill -"$signal" "$server"; kill -CONT "$server"; sleep "$grace"; kill -KILL 0; } >/dev/null 2>&1 &
+{ read -r _ <&5 || sleep "$delay"; kill -"$signal" "$server"; kill -CONT "$server"; sleep "$grace"; kill -KILL 0; } >/dev/null 2>&1 &
 wait "$server"
 echo "exit $?" >&3
 kill -KILL 0
@@ -36,6 +37,8 @@ interface KeptProcessOptions {
   readonly stopSignal?: 'TERM' | 'INT';
   /** Seconds between the stop signal and the end by force. @default 5 */
   readonly graceSeconds?: number;
+  /** Seconds that it outlives a dead parent, so that those who depend on it end first. @default 0 */
+  readonly orphanDelaySeconds?: number;
 }
 
 /** How it ended: its exit code as a shell counts it (128 + signal), undefined where it had to be ended by force. */
@@ -89,7 +92,7 @@ export async function openKeptProcess(options: KeptProcessOptions): Promise<Kept
   const lifeline = keeper.stdin as Writable;
   lifeline.on('error', () => undefined);
   const stop = (): Promise<Exit> => {
-    lifeline.end();
+    lifeline.end('stop\n');
     return exited;
   };
   return { pid: await report.pid, exited, isRunning: () => running, stop, [Symbol.asyncDispose]: async () => void (await stop()) };

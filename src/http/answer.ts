@@ -1,18 +1,13 @@
 // How every route answers: JSON text with its status, errors in the one shape, and `Connection: close` while shutting
 // down, so that clients which keep their connection open move to another server instead of running into a reset.
 import type { FastifyReply } from 'fastify';
-import type { ErrorBody, HttpErrorCode, WireFieldError } from './wire.ts';
-import { errorBody, statusOf } from './wire.ts';
+import { type ErrorBody, errorBody, type HttpErrorCode, type RefusedBody, statusOf, type WireFieldError } from './wire.ts';
 
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/** Text is JSON already. */
-export function answerText(reply: FastifyReply, status: number, text: string): FastifyReply {
-  return reply.code(status).header('content-type', JSON_TYPE).send(text);
-}
-
 export function answerJson(reply: FastifyReply, status: number, body: unknown): FastifyReply {
-  return answerText(reply, status, JSON.stringify(body));
+  if (!reply.server.server.listening) reply.header('connection', 'close');
+  return reply.code(status).header('content-type', JSON_TYPE).send(JSON.stringify(body));
 }
 
 interface ErrorDetails {
@@ -30,10 +25,11 @@ export function answerError(
   details: ErrorDetails = {},
 ): FastifyReply {
   const { fields, retryAfterSeconds, exposureId, requestId } = details;
-  const body: ErrorBody = errorBody(error.code, error.message, fields);
   if (retryAfterSeconds !== undefined) reply.header('retry-after', retryAfterSeconds);
-  return answerJson(reply, statusOf(error.code), {
-    error: requestId === undefined ? body.error : { ...body.error, request_id: requestId },
+  const plain = errorBody(error.code, error.message, fields);
+  const body: ErrorBody | RefusedBody = {
+    error: requestId === undefined ? plain.error : { ...plain.error, request_id: requestId },
     ...(exposureId === undefined ? {} : { exposure_id: exposureId }),
-  });
+  };
+  return answerJson(reply, statusOf(error.code), body);
 }

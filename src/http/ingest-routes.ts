@@ -7,11 +7,12 @@ import type { Exposure } from '../core/exposure/exposure.ts';
 import { parsePosted } from '../core/exposure/posted.ts';
 import type { Logger } from '../core/log.ts';
 import type { Metrics } from '../core/metrics.ts';
-import { answerError, answerText } from './answer.ts';
+import { answerError, answerJson } from './answer.ts';
 import { answerBatch, type BatchItem } from './answer-batch.ts';
 import { addCors } from './cors.ts';
 import type { LoadBound } from './load-bound.ts';
 import { parseJsonBody } from './parse-json-body.ts';
+import type { AcceptedBody } from './wire.ts';
 
 export interface IngestDeps {
   readonly acceptor: Acceptor;
@@ -61,7 +62,8 @@ async function postOne(request: FastifyRequest, reply: FastifyReply, deps: Inges
   const outcome = await deps.acceptor.accept(exposure);
   if (outcome.kind !== 'accepted') return refuseOne(reply, exposure, outcome);
   deps.log.debug('exposure.accepted', { exposureId: exposure.exposureId, durationMs: deps.clock.elapsed() - startedMs });
-  return answerText(reply, 200, `{"status":"accepted","exposure_id":${JSON.stringify(exposure.exposureId)}}`);
+  const accepted: AcceptedBody = { status: 'accepted', exposure_id: exposure.exposureId };
+  return answerJson(reply, 200, accepted);
 }
 
 async function postMany(request: FastifyRequest, reply: FastifyReply, deps: IngestDeps): Promise<FastifyReply> {

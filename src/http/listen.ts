@@ -21,7 +21,8 @@ export interface Listening {
 /** @throws {GbxError} GBX_PORT_IN_USE, GBX_CONFIG */
 export async function listen(app: FastifyInstance, { host, port, setting }: ListenOptions): Promise<Listening> {
   try {
-    await app.listen({ host, port });
+    // For `localhost` Fastify would open a second, hidden server on ::1, whose connections nobody closes.
+    await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
   } catch (error) {
     throw translate(error, { host, port, setting });
   }
@@ -42,7 +43,8 @@ export async function close(app: FastifyInstance, clock: Clock): Promise<void> {
 }
 
 function nameOf(host: string): string {
-  if (host === '0.0.0.0' || host === '::') return 'localhost';
+  if (host === '0.0.0.0') return '127.0.0.1';
+  if (host === '::') return 'localhost';
   return host.includes(':') ? `[${host}]` : host;
 }
 

@@ -82,7 +82,8 @@ function readFailure(error: unknown): PostOutcome {
   const cause = error instanceof Error && error.cause !== undefined ? error.cause : error;
   const code = isObject(cause) && typeof cause['code'] === 'string' ? cause['code'] : undefined;
   const reason = code ?? (cause instanceof Error ? cause.message : String(cause));
-  const isSurelyUnsent = code !== undefined && (NOT_SENT.includes(code) || TLS_ERROR.test(code));
+  // Ports that fetch does not speak to have no code, only these words.
+  const isSurelyUnsent = code === undefined ? reason === 'bad port' : NOT_SENT.includes(code) || TLS_ERROR.test(code);
   return { kind: isSurelyUnsent ? 'unavailable' : 'unknown', reason };
 }
 

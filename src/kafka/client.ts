@@ -21,7 +21,7 @@ export interface KafkaConnection {
 
 export interface ClientOptions {
   readonly requestTimeoutMs: number;
-  /** How often kafkajs itself tries to connect, beyond once for each broker. */
+  /** How often kafkajs itself tries again, once each broker was tried: at least once, as it asks before it knows a broker. @default 1 */
   readonly connectRetries?: number;
   readonly onLogEntry?: (entry: LogEntry) => void;
 }
@@ -61,7 +61,7 @@ export function createClient(connection: KafkaConnection, options: ClientOptions
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: options.requestTimeoutMs,
     enforceRequestTimeout: true,
-    retry: { ...RETRY, retries: brokers.length - 1 + (options.connectRetries ?? 0) },
+    retry: { ...RETRY, retries: brokers.length - 1 + (options.connectRetries ?? 1) },
     socketFactory: sockets.factory,
     logLevel: logLevel.INFO,
     logCreator: createLogBridge({ log, clock, isClosed: () => closed, ...(options.onLogEntry ? { onEntry: options.onLogEntry } : {}) }),

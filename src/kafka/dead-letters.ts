@@ -33,7 +33,7 @@ export function createDeadLetterWriter(producer: RecordProducer, options: DeadLe
 
   return async (letters, signal) => {
     let pending: readonly PendingLetter[] = letters.map((letter) => ({ letter, brief: false }));
-    for (let attempt = 0; ; attempt++) {
+    for (let attempt = 0; pending.length > 0; attempt++) {
       const nowMs = clock.now();
       const outcomes = await producer.send(
         topic,

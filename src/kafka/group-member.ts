@@ -37,10 +37,8 @@ const COMMIT_MS_MAX = 5_000;
 const CLOSE_MS_MAX = 5_000;
 /** From kafkajs's first word about its end to the one that carries the reason. */
 const CRASH_REPORT_MS = 10_000;
-/** A connection that cannot be had is tried for about half a minute; then the client gives up, and take() throws. */
-const CONNECT_RETRIES = 12;
-/** kafkajs counts failures over the whole life of a consumer, and no success takes one off. */
-const NEVER_ENOUGH = 1_000_000;
+/** A member outlasts an outage of any length. And kafkajs counts failures over its whole life: no success takes one off. */
+const RETRIES = 1_000_000;
 
 /** What the callbacks and the takers share. */
 interface MemberState {
@@ -64,7 +62,7 @@ export async function openMember(connection: KafkaConnection, options: MemberOpt
   const state: MemberState = { failure: undefined, closing: new AbortController(), wake: undefined };
   const client = createClient(connection, {
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
-    connectRetries: CONNECT_RETRIES,
+    connectRetries: RETRIES,
     onLogEntry: (entry) => onLogEntry(parts, entry),
   });
   const consumer = createConsumer(client, options);
@@ -95,7 +93,7 @@ function createConsumer({ kafka }: KafkaClient, options: MemberOptions): Consume
     maxBytesPerPartition: partitionBytesMax,
     metadataMaxAge: METADATA_AGE_MS_MAX,
     allowAutoTopicCreation: false,
-    retry: { ...RETRY, retries: NEVER_ENOUGH, restartOnFailure: () => Promise.resolve(false) },
+    retry: { ...RETRY, retries: RETRIES, restartOnFailure: () => Promise.resolve(false) },
   });
 }
 

@@ -69,7 +69,8 @@ export async function openAdmin(connection: KafkaConnection): Promise<KafkaAdmin
   }
 
   try {
-    await ask('connect to Kafka', () => admin.connect());
+    // A login that is refused shows with the first question only.
+    await ask('connect to Kafka', () => admin.connect().then(() => admin.describeCluster()));
   } catch (error) {
     await close();
     throw error;
@@ -97,11 +98,15 @@ export async function openAdmin(connection: KafkaConnection): Promise<KafkaAdmin
     [Symbol.asyncDispose]: close,
   };
 
-  /** A cluster of several brokers answers for a new topic before each of them knows it. */
+  /** Brokers answer for a new topic before each of them knows it, and leaders are named before they lead. */
   async function hasLeaders(topic: string): Promise<boolean> {
     const metadata = await admin.fetchTopicMetadata({ topics: [topic] }).catch(() => undefined);
     const partitions = metadata?.topics[0]?.partitions ?? [];
-    return partitions.length > 0 && partitions.every(({ leader }) => leader >= 0);
+    if (partitions.length === 0 || partitions.some(({ leader }) => leader < 0)) return false;
+    return await admin.fetchTopicOffsets(topic).then(
+      () => true,
+      () => false,
+    );
   }
 }
 

@@ -7,13 +7,15 @@ import { CONNECTION_TIMEOUT_MS, createClient, type KafkaConnection, RETRY } from
 import { withDeadline } from './deadline.ts';
 import { openAdmin } from './open-admin.ts';
 import { type ProducerRecord, planSends } from './plan-sends.ts';
-import { type PartitionSend, sendPartition } from './send-partition.ts';
+import { type Part, sendParts } from './send-parts.ts';
 import { createTopicWatch } from './topic-watch.ts';
 
 /** kafkajs slows down with the square of this. */
 const RECORDS_MAX = 1_000;
 /** Below Kafka's default of 1,048,588 bytes for a batch. */
 const BYTES_MAX = 900_000;
+/** For all partitions together. */
+const SEND_BYTES_MAX = 4_000_000;
 const REQUEST_TIMEOUT_MS = 5_000;
 const ACK_TIMEOUT_MS = 4_500;
 const ATTEMPT_MS = 6_000;
@@ -69,26 +71,34 @@ export async function openProducer(connection: KafkaConnection, options: Produce
       return records.map(() => ({ kind: 'not-sent', reason: asGbxError(error).message }));
     }
     if (partitionCount === undefined) return records.map(() => ({ kind: 'not-sent', reason: `there is no topic ${topic}` }));
-    const outcomes: SendOutcome[] = new Array(records.length);
-    const plan = planSends(records, { partitionCount, recordsMax: RECORDS_MAX, bytesMax: BYTES_MAX });
-    await Promise.all(
-      plan.map(async ({ partition, indexes }) => {
-        const parts = indexes.flatMap((index) => records[index] ?? []);
-        const results = await sendHalving({ topic, partition, records: parts });
-        for (const [place, index] of indexes.entries()) outcomes[index] = results[place] ?? UNANSWERED;
-      }),
-    );
+    const limits = { partitionCount, recordsMax: RECORDS_MAX, bytesMax: BYTES_MAX, sendBytesMax: SEND_BYTES_MAX };
+    const outcomes: SendOutcome[] = records.map(() => NOT_TRIED);
+    for (const planned of planSends(records, limits)) {
+      const results = await sendOnce(
+        topic,
+        planned.map(({ partition, indexes }) => ({ partition, records: indexes.flatMap((index) => records[index] ?? []) })),
+      );
+      for (const [place, index] of planned.flatMap(({ indexes }) => indexes).entries()) outcomes[index] = results[place] ?? NOT_TRIED;
+      if (!results.every(({ kind }) => kind === 'acked' || kind === 'refused')) break;
+    }
     return outcomes;
   }
 
-  async function sendHalving(part: PartitionSend): Promise<readonly SendOutcome[]> {
-    const outcome = await sendPartition(part, deps);
-    const { records } = part;
-    if (outcome.kind === 'not-sent' || outcome.kind === 'unknown') topics.suspect();
-    if (outcome.kind !== 'refused' || records.length <= 1) return records.map(() => outcome);
-    const middle = Math.ceil(records.length / 2);
-    const first = await sendHalving({ ...part, records: records.slice(0, middle) });
-    return [...first, ...(await sendHalving({ ...part, records: records.slice(middle) }))];
+  /** One outcome a record, part by part. What the broker finds wrong is looked for by sending smaller parts. */
+  async function sendOnce(topic: string, parts: readonly Part[]): Promise<readonly SendOutcome[]> {
+    const outcomes = await sendParts(topic, parts, deps);
+    if (outcomes.some(({ kind }) => kind === 'not-sent' || kind === 'unknown')) topics.suspect();
+    const byRecord: SendOutcome[] = [];
+    for (const [place, part] of parts.entries()) {
+      const outcome = outcomes[place] ?? NOT_TRIED;
+      const smaller = outcome.kind === 'refused' ? split(part, parts.length) : [];
+      if (smaller.length === 0) byRecord.push(...part.records.map(() => outcome));
+      for (const one of smaller) {
+        const results = await sendOnce(topic, [one]);
+        byRecord.push(...(parts.length > 1 ? results.map(maybeStored) : results));
+      }
+    }
+    return byRecord;
   }
 
   try {
@@ -101,7 +111,20 @@ export async function openProducer(connection: KafkaConnection, options: Produce
   return { send, isUp: topics.isUp, partitionCount: topics.partitionCount, [Symbol.asyncDispose]: close };
 }
 
-const UNANSWERED: SendOutcome = { kind: 'unknown', reason: 'this record was left without an outcome' };
+const NOT_TRIED: SendOutcome = { kind: 'not-sent', reason: 'it was not tried, as records before it could not be sent' };
+
+/** Of records that were sent before, together with others that were refused: those may have been written then. */
+function maybeStored(outcome: SendOutcome): SendOutcome {
+  return outcome.kind === 'not-sent' ? { ...outcome, kind: 'unknown' } : outcome;
+}
+
+/** What is to be sent next of a part that was refused together with others: the part alone, then its halves; nothing where it is the record itself. */
+function split(part: Part, partsTogether: number): readonly Part[] {
+  if (partsTogether > 1) return [part];
+  if (part.records.length <= 1) return [];
+  const middle = Math.ceil(part.records.length / 2);
+  return [part.records.slice(0, middle), part.records.slice(middle)].map((records) => ({ ...part, records }));
+}
 
 function missing(topic: string): GbxError {
   return new GbxError('GBX_TOPIC_MISSING', `Cannot write to the topic ${topic} as it does not exist`);

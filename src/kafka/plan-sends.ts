@@ -13,38 +13,51 @@ export interface ProducerRecord {
   readonly partition?: number;
 }
 
-export interface PlannedSend {
+export interface PlannedPart {
   readonly partition: number;
   /** Places in the list of records. */
   readonly indexes: readonly number[];
 }
 
+/** What goes out at one time: at most one part for each partition. */
+export type PlannedSend = readonly PlannedPart[];
+
 interface SendLimits {
   readonly partitionCount: number;
+  /** Of one partition in one send: Kafka takes them as one batch. */
   readonly recordsMax: number;
   readonly bytesMax: number;
+  /** Of all partitions in one send. */
+  readonly sendBytesMax: number;
 }
 
 /** A record's own fields and the lengths of its parts: at most this, by the format of a record. */
 const RECORD_OVERHEAD_BYTES = 32;
 const HEADER_OVERHEAD_BYTES = 8;
 
-/** Keeps the order of records within a partition. A record beyond `bytesMax` goes alone. */
-export function planSends(records: readonly ProducerRecord[], { partitionCount, recordsMax, bytesMax }: SendLimits): PlannedSend[] {
+/** Keeps the order of records within a partition. A record beyond `bytesMax` is alone in its part. */
+export function planSends(records: readonly ProducerRecord[], limits: SendLimits): PlannedSend[] {
   const sends: PlannedSend[] = [];
-  const filling = new Map<number, { readonly indexes: number[]; bytes: number }>();
+  let parts = new Map<number, { readonly indexes: number[]; bytes: number }>();
+  let sendBytes = 0;
+  const close = (): void => {
+    if (parts.size > 0) sends.push([...parts].map(([partition, { indexes }]) => ({ partition, indexes })));
+    parts = new Map();
+    sendBytes = 0;
+  };
   for (const [index, record] of records.entries()) {
-    const partition = partitionOf(record, partitionCount);
+    const partition = partitionOf(record, limits.partitionCount);
     const bytes = recordBytes(record);
-    let send = filling.get(partition);
-    if (send === undefined || send.indexes.length >= recordsMax || send.bytes + bytes > bytesMax) {
-      send = { indexes: [], bytes: 0 };
-      filling.set(partition, send);
-      sends.push({ partition, indexes: send.indexes });
-    }
-    send.indexes.push(index);
-    send.bytes += bytes;
+    const part = parts.get(partition);
+    const isFull = part !== undefined && (part.indexes.length >= limits.recordsMax || part.bytes + bytes > limits.bytesMax);
+    if (isFull || sendBytes + bytes > limits.sendBytesMax) close();
+    const open = parts.get(partition) ?? { indexes: [], bytes: 0 };
+    parts.set(partition, open);
+    open.indexes.push(index);
+    open.bytes += bytes;
+    sendBytes += bytes;
   }
+  close();
   return sends;
 }
 

@@ -18,7 +18,7 @@ export function scopeValues({ clusterId, group, topic }: LedgerScope): [string, 
  * PostgreSQL locks rows only, so it is told to, the Redshift dialect included.
  */
 export async function beginLocked(session: Session): Promise<void> {
-  const lock = '';
+  const lock = session.server === 'postgres' ? '; LOCK TABLE growthbook.gbx_ledger IN SHARE ROW EXCLUSIVE MODE' : '';
   await session.run(`BEGIN${lock}`, { waitsForLock: true });
 }
 

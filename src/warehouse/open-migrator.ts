@@ -27,9 +27,9 @@ export function openMigrator(connection: WarehouseConnection): MigrationTarget &
     async isMadeByHand({ version }) {
       return version === EXPOSURES_VERSION && (await pool.withSession(isExposuresMadeByHand));
     },
-    async lock() {
+    async lock(signal) {
       await withRacesRetried(connection, () => pool.withSession(createOwnTables));
-      const holder = await takeLock(connection);
+      const holder = await takeLock(connection, signal);
       return createLock(connection, { holder, withSession: pool.withSession });
     },
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
@@ -48,9 +48,11 @@ async function withRacesRetried({ clock, random }: WarehouseConnection, work: ()
 }
 
 /** Redshift's lock timeout is the statement's; PostgreSQL must not end the session for idling in its transaction. */
-async function takeLock(connection: WarehouseConnection): Promise<Session> {
+async function takeLock(connection: WarehouseConnection, signal: AbortSignal | undefined): Promise<Session> {
   const doing = 'take the lock of the migrations';
   const session = await openSession(connection, { doing, statementTimeoutMs: connection.lockTimeoutMs, idleInTransactionTimeoutMs: 0 });
+  const giveUp = (): void => void session[Symbol.asyncDispose]();
+  signal?.addEventListener('abort', giveUp, { once: true });
   try {
     await session.run(`BEGIN; LOCK TABLE ${LOCK_TABLE}`, { waitsForLock: true });
     return session;
@@ -63,6 +65,8 @@ async function takeLock(connection: WarehouseConnection): Promise<Session> {
       cause: error,
       hint: 'another gbx migrate runs: wait for it, or give --lock-timeout more seconds',
     });
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
   }
 }
 
@@ -113,8 +117,12 @@ async function beat({ clock }: WarehouseConnection, { holder, signal }: { holder
   }
 }
 
+// The schema stands by now, and without the right to create schemas one may not even say IF NOT EXISTS.
+const CREATE_SCHEMA = /^CREATE\s+SCHEMA\s+IF\s+NOT\s+EXISTS\s+growthbook$/i;
+
 async function runStatements(session: Session, migration: Migration): Promise<void> {
   for (const statement of splitStatements(migration.sql)) {
+    if (CREATE_SCHEMA.test(statement.text)) continue;
     try {
       await session.run(statement.text, { doing: `apply ${migration.name}` });
     } catch (error) {

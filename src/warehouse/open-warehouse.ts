@@ -3,7 +3,7 @@
 import { GbxError } from '../core/errors.ts';
 import type { Warehouse } from '../core/load/ports.ts';
 import { claimPartitions } from './claim.ts';
-import type { WarehouseConnection } from './connection.ts';
+import { describeConnection, type WarehouseConnection } from './connection.ts';
 import { createStage, type FillStage } from './dialect.ts';
 import { fillByCopy } from './dialect-postgres.ts';
 import { fillByInsert } from './dialect-redshift.ts';
@@ -30,6 +30,7 @@ export function openWarehouse(connection: WarehouseConnection): Warehouse & Asyn
     session = opened;
     if (closed) await drop();
     await createStage(opened);
+    connection.log.info('warehouse.connected', { to: describeConnection(connection), server: opened.server, dialect: opened.dialect });
     return opened;
   }
 

@@ -222,7 +222,7 @@ describe('signals', () => {
   });
 
   test('drain what runs on, with exit code 0, and one that npm passes on as well counts once', async () => {
-    const body = `${WAIT_FOR_SIGNAL} await new Promise((resolve) => setTimeout(resolve, 50)); clearInterval(keep); stdout.write('drained\\n'); return 0;`;
+    const body = `${WAIT_FOR_SIGNAL} await new Promise((end) => setTimeout(end, 50)); clearInterval(keep); stdout.write('drained\\n'); return 0;`;
     await using child = await startFakeCommand({ name: 'serve', body });
     await child.line('ready');
     child.signal('SIGINT');

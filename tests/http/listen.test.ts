@@ -21,7 +21,9 @@ test('openServer() names the port and its setting when it is taken', async () =>
 
 test('url opens from this machine wherever the server listens', async () => {
   await using everywhere = await openTestServer({ host: '0.0.0.0' });
-  expect(everywhere.server.url).toBe(`http://localhost:${everywhere.server.port}`);
+  expect(everywhere.server.url).toBe(`http://127.0.0.1:${everywhere.server.port}`);
+  await using named = await openTestServer({ host: 'localhost' });
+  expect((await fetch(`${named.server.url}/livez`)).status).toBe(200);
   await using six = await openTestServer({ host: '::1' });
   expect((await fetch(`${six.server.url}/livez`)).status).toBe(200);
 });
@@ -56,10 +58,15 @@ test('close() answers what is in flight, refuses new connections, and does not w
   );
   expect(isClosed).toBe(false);
   release({ kind: 'acked' });
-  expect(await inFlight).toBe(200);
+  expect(await inFlight).toEqual({ status: 200, connection: 'close' });
   await closing;
   agent.destroy();
 });
+
+interface Answer {
+  readonly status: number | undefined;
+  readonly connection: string | undefined;
+}
 
 interface Call {
   readonly agent: Agent;
@@ -69,12 +76,12 @@ interface Call {
   readonly body?: string;
 }
 
-function call({ agent, port, method, path, body }: Call): Promise<number | undefined> {
+function call({ agent, port, method, path, body }: Call): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const headers = body === undefined ? {} : { 'content-type': 'application/json' };
     const sent = request({ agent, host: '127.0.0.1', port, method, path, headers }, (response) => {
       response.resume();
-      response.on('end', () => resolve(response.statusCode));
+      response.on('end', () => resolve({ status: response.statusCode, connection: response.headers.connection }));
     });
     sent.on('error', reject);
     sent.end(body);

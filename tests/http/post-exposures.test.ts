@@ -82,6 +82,10 @@ describe('a poster says', () => {
     expect(await post(failing(code))).toEqual({ kind: 'unknown', reason: code });
   });
 
+  test('that nothing was sent to a port that fetch does not speak to', async () => {
+    expect(await post(fetch, 'http://127.0.0.1:1')).toEqual({ kind: 'unavailable', reason: 'bad port' });
+  });
+
   test('that nobody knows when no answer comes in time', async () => {
     const clock = manualClock();
     const never: typeof fetch = (_, init) =>
@@ -90,6 +94,13 @@ describe('a poster says', () => {
     const outcome = poster(EXPOSURE, new AbortController().signal);
     await clock.advance(1000);
     expect(await outcome).toEqual({ kind: 'unknown', reason: 'no answer within 1000 ms' });
+    expect(clock.sleeping()).toBe(0);
+  });
+
+  test('what became of one and leaves nothing waiting', async () => {
+    const clock = manualClock();
+    const poster = createPoster({ url: 'http://127.0.0.1:8000', timeoutMs: 1000, fetch: failing('ECONNRESET'), clock });
+    await poster(EXPOSURE, new AbortController().signal);
     expect(clock.sleeping()).toBe(0);
   });
 

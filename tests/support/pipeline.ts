@@ -60,7 +60,8 @@ export async function openPipeline({ partitions = 3, env = {}, ...options }: Pip
   const { brokers = testStack().brokers } = options;
   const [topic, deadLetterTopic, database] = await Promise.all([
     createTopic({ partitions, brokers }),
-    createTopic({ partitions: 1, brokers }),
+    // As migrate makes it: a record as large as the topic takes, and headers.
+    createTopic({ partitions: 1, brokers, config: { 'max.message.bytes': '2097152' } }),
     options.database ?? openDatabase({ primaryKey: false }),
   ]);
   const group = `g-${randomUUID()}`;

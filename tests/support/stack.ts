@@ -7,6 +7,7 @@ import pg from 'pg';
 import { inject } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { WarehouseConnection } from '../../src/warehouse/connection.ts';
+import { eventually } from './eventually.ts';
 import type { StackAddress } from './global-setup.ts';
 import { silentLog } from './log.ts';
 
@@ -39,7 +40,12 @@ export async function createTopic({
   await admin.connect();
   try {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-    await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }], waitForLeaders: true });
+    await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }], waitForLeaders: false });
+    // kafkajs's own wait fails where the broker has not heard of the topic yet.
+    await eventually(`leaders of ${topic}`, async () => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0]?.partitions.every(({ leader }) => leader >= 0);
+    });
   } finally {
     await admin.disconnect();
   }

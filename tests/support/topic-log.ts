@@ -109,9 +109,13 @@ export function remakeTopic({ brokers, topic }: TopicPlace, { partitions }: { re
   return withAdmin(brokers, async (admin) => {
     await admin.deleteTopics({ topics: [topic] });
     await eventually(`${topic} gone`, async () => !(await admin.listTopics()).includes(topic));
-    const wanted = { topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }], waitForLeaders: true };
+    const wanted = { topics: [{ topic, numPartitions: partitions, replicationFactor: 1 }], waitForLeaders: false };
     // The name may be taken for some moments more.
     await eventually(`${topic} made anew`, () => admin.createTopics(wanted));
+    await eventually(`leaders of ${topic}`, async () => {
+      const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
+      return topics[0]?.partitions.every(({ leader }) => leader >= 0);
+    });
   });
 }
 

@@ -240,6 +240,17 @@ describe.each(COMBINATIONS)(
       expect(await countOf(row.exposureId)).toEqual([0]);
     });
 
+    it('takes no time in proportion to the product of batch and table, however little the planner knows of the table', async () => {
+      if (isolation !== 'read committed') return;
+    await using quick = openWarehouse({ ...connection, statementTimeoutMs: 3_000 });
+      await database.query('ALTER TABLE growthbook.experiment_exposures SET (autovacuum_enabled = false)');
+      const claimed = await claim(quick);
+      for (const from of [0n, 10n, 20n]) {
+        const rows = Array.from({ length: from === 20n ? 100 : 10_000 }, (_, at) => exposure({ tsMicros: NOON_MS * 1000 + at }));
+        expect(await quick.flush(requestOf(claimed, rows, { from }))).toMatchObject({ kind: 'loaded', inserted: rows.length });
+      }
+    });
+
     it('loads 5,000 rows in one flush, each once', async () => {
       const prefix = randomUUID();
       const rows = Array.from({ length: 5_000 }, (_, at) => exposure({ exposureId: `${prefix}-${at}`, tsMicros: NOON_MS * 1000 + at }));

@@ -1,7 +1,6 @@
 // What the load flow needs from outside: a source of records, a warehouse, somewhere for dead letters.
 // src/kafka and src/warehouse fit by shape; the model test fits fakes.
 
-import type { ErrorCode } from '../errors.ts';
 import type { Exposure, LogRecord } from '../exposure/exposure.ts';
 
 // --- Kafka -----------------------------------------------------------------------------------------------------------
@@ -170,6 +169,3 @@ export interface LoadSummary {
   readonly rowsInserted: number;
   readonly flushes: number;
 }
-
-/** Codes that end a load run by themselves. */
-export type LoadFailureCode = Extract<ErrorCode, 'GBX_TOPIC_CHANGED' | 'GBX_COMMITTED_AHEAD' | 'GBX_FENCED' | 'GBX_LEDGER_BROKEN'>;

@@ -14,9 +14,9 @@ export interface MigrationTarget {
   isMadeByHand(migration: Migration): Promise<boolean>;
   /**
    * Makes the runner's own tables where missing and waits for the lock, so that one process at a time migrates.
-   * @throws {GbxError} GBX_WAREHOUSE_BUSY, naming who holds it
+   * @throws {GbxError} GBX_WAREHOUSE_BUSY, naming who holds it; GBX_WAREHOUSE_UNREACHABLE also when the signal ends the wait
    */
-  lock(): Promise<MigrationLock>;
+  lock(signal?: AbortSignal): Promise<MigrationLock>;
 }
 
 export interface MigrationLock extends AsyncDisposable {
@@ -44,7 +44,7 @@ interface MigrateUpDeps {
  * @throws {GbxError} GBX_MIGRATION_DRIFT before anything is done; GBX_MIGRATION_FAILED, earlier files stay applied
  */
 export async function migrateUp({ target, migrations, onApplied }: MigrateUpDeps, signal?: AbortSignal): Promise<readonly AppliedNow[]> {
-  await using lock = await target.lock();
+  await using lock = await target.lock(signal);
   // Another process may have applied some while this one waited.
   const plan = planMigrations(migrations, await target.history());
   assertNoDrift(plan);

@@ -172,7 +172,7 @@ describe('validateExposure() gives', () => {
         const result = validateExposure(input, { referenceMs });
         if (result.kind === 'invalid') expect(result.errors.length).toBeGreaterThan(0);
       }),
-      { numRuns: 1000 },
+      { numRuns: 300 },
     );
   });
 

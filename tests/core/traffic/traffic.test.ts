@@ -39,6 +39,11 @@ describe('eventAt()', () => {
     );
   });
 
+  test('is the same at another time, but for its time', () => {
+    const without = (all: readonly PostedExposure[]): unknown => all.map(({ timestamp: _, ...rest }) => rest);
+    expect(without(events(100, { startMs: START_MS + 12_345 }))).toEqual(without(events(100)));
+  });
+
   test('stays what it is: runs with the same seed can be compared for years', () => {
     expect(createTraffic({ seed: 'test', startMs: START_MS }).eventAt(7)).toMatchInlineSnapshot(`
       {

@@ -26,13 +26,16 @@ interface World {
   readonly loadMs?: number;
   /** What the table holds instead of a row. */
   readonly store?: (row: StoredExposure, n: number) => readonly StoredExposure[];
+  /** How long after the first row of an exposure its others can be read. */
+  readonly secondRowMs?: number;
   /** Called before each read, from 0: may throw. */
   readonly beforeRead?: (n: number) => void;
   readonly signal?: AbortSignal;
 }
 
 /** A serve and a warehouse that do what they are told. */
-function createWorld({ answer = () => ({ kind: 'accepted' }), loadMs = 1000, store = (row) => [row], beforeRead, signal }: World) {
+function createWorld(world: World) {
+  const { answer = () => ({ kind: 'accepted' }), loadMs = 1000, store = (row) => [row], secondRowMs = 0, beforeRead, signal } = world;
   const clock = quickClock();
   const stored: { readonly atMs: number; readonly row: StoredExposure }[] = [];
   const posted: PostedExposure[] = [];
@@ -45,8 +48,8 @@ function createWorld({ answer = () => ({ kind: 'accepted' }), loadMs = 1000, sto
       const outcome = answer(n, event);
       const parsed = parsePosted(event, { acceptedAtMs: clock.now(), itemIndex: 0, mintId: () => 'none' });
       if (outcome.kind === 'accepted' && parsed.kind === 'valid') {
-        for (const row of store({ ...parsed.exposure, createdAtMicros: clock.now() * 1000 }, n))
-          stored.push({ atMs: clock.elapsed() + loadMs, row });
+        const rows = store({ ...parsed.exposure, createdAtMicros: clock.now() * 1000 }, n);
+        for (const [index, row] of rows.entries()) stored.push({ atMs: clock.elapsed() + loadMs + index * secondRowMs, row });
       }
       return outcome;
     },
@@ -132,10 +135,10 @@ describe('runSmoke() finds', () => {
   });
 
   test('which are doubled, though the second row comes on the heels of the first', async () => {
-    const { deps, posted } = createWorld({ store: (row, n) => (n === 7 ? [row, row] : [row]) });
+    const { deps, posted } = createWorld({ store: (row, n) => (n === 19 ? [row, row] : [row]), secondRowMs: 400 });
     expect(await runSmoke(PLAN, deps)).toMatchObject({
       verdict: 'failed',
-      comparison: { doubled: [{ exposureId: posted[7]?.exposure_id, rows: 2 }] },
+      comparison: { doubled: [{ exposureId: posted[19]?.exposure_id, rows: 2 }] },
     });
   });
 
@@ -156,13 +159,24 @@ describe('runSmoke() finds', () => {
   });
 
   test('which have no clear answer to the end, though the others are right', async () => {
-    const { deps, posted } = createWorld({});
-    let id: string | undefined;
+    const { deps } = createWorld({});
+    const post: SmokeDeps['post'] = async (event, signal) =>
+      event.exposure_id.endsWith('-7') ? { kind: 'unknown', reason: '504' } : deps.post(event, signal);
+    expect(await runSmoke(PLAN, { ...deps, post })).toMatchObject({
+      verdict: 'failed',
+      comparison: { unknownAbsent: [expect.stringMatching(/-7$/)] },
+    });
+  });
+
+  test('which may be stored after a lost answer, though every further attempt was refused for now', async () => {
+    const { deps, manifests } = createWorld({});
+    let attempts = 0;
     const post: SmokeDeps['post'] = async (event, signal) => {
-      id ??= posted.length === 7 ? event.exposure_id : undefined;
-      return event.exposure_id === id ? { kind: 'unknown', reason: '504' } : deps.post(event, signal);
+      if (!event.exposure_id.endsWith('-7')) return deps.post(event, signal);
+      return attempts++ === 0 ? { kind: 'unknown', reason: '504' } : { kind: 'unavailable', reason: '503' };
     };
-    expect(await runSmoke(PLAN, { ...deps, post })).toMatchObject({ verdict: 'failed', comparison: { unknownAbsent: [id] } });
+    expect(await runSmoke(PLAN, { ...deps, post })).toMatchObject({ verdict: 'failed', acceptedCount: 19 });
+    expect(manifests[0]?.sent.filter(({ outcome }) => outcome === 'unknown')).toHaveLength(1);
   });
 
   test('that it was interrupted, without waiting further', async () => {

@@ -1,0 +1,56 @@
+// `npm run bench`: starts its own Kafka and PostgreSQL, measures, prints the figures and writes them into README.md.
+// Every figure that has to be reached is a ratio of two rates of the same run on the same machine.
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { benchDrain, profileDrain } from './drain.ts';
+import { benchHttp } from './http.ts';
+import { type BenchOptions, parseOptions } from './options.ts';
+import { readSelfTimes } from './profile.ts';
+import { drainTables, httpTables, startTables } from './report.ts';
+import { openStack, type Stack } from './stack.ts';
+import { benchStart } from './start.ts';
+import { describeRun, writeSection } from './write-readme.ts';
+
+const FUNCTIONS_SHOWN = 40;
+
+async function main(): Promise<void> {
+  const argv = process.argv.slice(2);
+  const options = parseOptions(argv);
+  await using stack = await openStack();
+  for (const [signal, exitCode] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
+    process.once(signal, () => void stack[Symbol.asyncDispose]().finally(() => process.exit(exitCode)));
+  }
+  if (options.profile) {
+    await profile(stack, options);
+    return;
+  }
+  const about = await describeRun(argv);
+  for (const part of options.parts) {
+    const text = await measure(part, stack, options);
+    console.log(`\n## ${part}\n\n${text}`);
+    if (options.isWritten) await writeSection(part, `${about}\n\n${text}`);
+  }
+}
+
+async function measure(part: BenchOptions['parts'][number], stack: Stack, options: BenchOptions): Promise<string> {
+  switch (part) {
+    case 'drain':
+      return drainTables(await benchDrain(stack, options));
+    case 'http':
+      return httpTables(await benchHttp(stack, options));
+    case 'start':
+      return startTables(benchStart(stack.build));
+  }
+}
+
+async function profile(stack: Stack, options: BenchOptions): Promise<void> {
+  const dir = await mkdtemp(join(tmpdir(), 'gbx-profile-'));
+  const drain = await profileDrain(stack, options, dir);
+  console.log(`${Math.round(drain.recordsPerSecond)} records/s under the profiler; the profile is in ${dir}`);
+  for (const { name, ms, share } of (await readSelfTimes(dir)).slice(0, FUNCTIONS_SHOWN)) {
+    console.log(`${ms.toFixed(0).padStart(8)} ms ${(share * 100).toFixed(1).padStart(5)} %  ${name}`);
+  }
+}
+
+await main();

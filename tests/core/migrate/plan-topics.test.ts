@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { lookUpTopics, missingTopics, wantedTopics } from '../../../src/core/migrate/plan-topics.ts';
+
+const SETTINGS = { topic: 'exposures', deadLetterTopic: 'exposures.dlq', partitions: 6, replication: undefined };
+
+describe('wantedTopics()', () => {
+  it('keeps dead letters for 30 days, and lets them be larger than what they came from', () => {
+    const [main, deadLetters] = wantedTopics(SETTINGS);
+    expect(main).toEqual({ topic: 'exposures', partitions: 6, replication: -1, config: {} });
+    expect(deadLetters).toMatchObject({ topic: 'exposures.dlq', config: { 'retention.ms': '2592000000', 'max.message.bytes': '2097176' } });
+  });
+
+  it('passes a replication on', () => {
+    expect(wantedTopics({ ...SETTINGS, replication: 3 }).map(({ replication }) => replication)).toEqual([3, 3]);
+  });
+});
+
+describe('missingTopics()', () => {
+  it('gives those that are not there, and leaves one with other partitions alone', async () => {
+    const topics = await lookUpTopics(wantedTopics(SETTINGS), async (topic) => (topic === 'exposures' ? 12 : undefined));
+    expect(missingTopics(topics).map(({ topic }) => topic)).toEqual(['exposures.dlq']);
+  });
+});

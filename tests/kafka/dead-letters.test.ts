@@ -1,0 +1,91 @@
+import { describe, expect, test } from 'vitest';
+import type { SendOutcome } from '../../src/core/accept/ports.ts';
+import type { DeadLetter } from '../../src/core/load/ports.ts';
+import { createDeadLetterWriter } from '../../src/kafka/dead-letters.ts';
+import type { ProducerRecord } from '../../src/kafka/plan-sends.ts';
+import { type ManualClock, manualClock, seededRandom } from '../support/clock.ts';
+
+const ACKED: SendOutcome = { kind: 'acked' };
+const DOWN: SendOutcome = { kind: 'not-sent', reason: 'kafka:9092 refuses connections' };
+const UNKNOWN: SendOutcome = { kind: 'unknown', reason: 'no answer' };
+const TOO_LARGE: SendOutcome = { kind: 'refused', reason: 'a record is larger than the topic takes' };
+
+function letter(offset: number): DeadLetter {
+  const record = { partition: 1, offset: BigInt(offset), timestampMs: 1, key: Buffer.from('k'), value: Buffer.from([0xff]), headers: {} };
+  return { record, code: 'GBX_NOT_JSON', message: 'not JSON', stage: 'decode' };
+}
+
+/** A producer whose sends end as the script says, then well. */
+function writer(...script: SendOutcome[][]) {
+  const sent: ProducerRecord[][] = [];
+  const clock = manualClock();
+  const state: { partitions: number | undefined } = { partitions: 3 };
+  const producer = {
+    send: async (_topic: string, records: readonly ProducerRecord[]) => {
+      sent.push([...records]);
+      return script.shift() ?? records.map(() => ACKED);
+    },
+    isUp: () => true,
+    partitionCount: async () => state.partitions,
+  };
+  const write = createDeadLetterWriter(producer, { topic: 'dlq', sourceTopic: 'exposures', clock, random: seededRandom(1) });
+  return { write, sent, clock, state };
+}
+
+/** Moves the clock until the work is through. */
+async function drive(clock: ManualClock, work: Promise<unknown>): Promise<void> {
+  let through = false;
+  const end = work.finally(() => {
+    through = true;
+  });
+  while (!through) await clock.advance(1_000);
+  await end;
+}
+
+describe('createDeadLetterWriter()', () => {
+  test('throws when the topic is missing instead of waiting for it', async () => {
+    const { write, state } = writer([DOWN]);
+    state.partitions = undefined;
+    await expect(write([letter(1)])).rejects.toMatchObject({ code: 'GBX_TOPIC_MISSING' });
+  });
+
+  test('throws once aborted while a letter is not acknowledged', async () => {
+    const { write } = writer([UNKNOWN]);
+    await expect(write([letter(1)], AbortSignal.abort())).rejects.toMatchObject({
+      code: 'GBX_SEND_UNKNOWN',
+      message: expect.stringContaining('no answer'),
+    });
+  });
+
+  test('leaves the message out of a letter that is too large, and throws where that is not enough', async () => {
+    const { write, sent, clock } = writer([TOO_LARGE], [TOO_LARGE]);
+    const outcome = expect(write([letter(7)])).rejects.toMatchObject({
+      code: 'GBX_RECORD_TOO_LARGE',
+      message: expect.stringContaining('partition 1, offset 7'),
+    });
+    await drive(clock, outcome);
+    expect(sent.map(([record]) => 'gbx-error-message' in (record?.headers ?? {}))).toEqual([true, false]);
+  });
+
+  test('tries those again that were not acknowledged, and only those', async () => {
+    const { write, sent, clock } = writer([ACKED, DOWN, UNKNOWN]);
+    const done = write([letter(1), letter(2), letter(3)]);
+    await drive(clock, done);
+    expect(sent.map((records) => records.map(({ headers }) => headers?.['gbx-origin']))).toEqual([
+      ['exposures/1/1/1', 'exposures/1/2/1', 'exposures/1/3/1'],
+      ['exposures/1/2/1', 'exposures/1/3/1'],
+    ]);
+  });
+
+  test('keeps key, bytes and partition, and stamps the letter with the present', async () => {
+    const { write, sent, clock } = writer();
+    await write([letter(1)]);
+    expect(sent[0]?.[0]).toMatchObject({ key: Buffer.from('k'), value: Buffer.from([0xff]), partition: 1, timestampMs: clock.now() });
+  });
+
+  test('asks for nothing when there is nothing to write', async () => {
+    const { write, sent } = writer();
+    await write([]);
+    expect(sent).toEqual([]);
+  });
+});
