@@ -112,7 +112,7 @@ function sourceOptions({ config }: CommandContext): Parameters<typeof openSource
     group: consumerGroup,
     sessionTimeoutMs: sessionTimeoutSeconds * 1000,
     rebalanceTimeoutMs: (lockTimeoutSeconds + statementTimeoutSeconds) * 1000 + REBALANCE_SPARE_MS,
-    bufferBytesMax: batchBytesMax,
+    bufferBytesMax: batchBytesMax / 2,
   };
 }
 

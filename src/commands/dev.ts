@@ -6,6 +6,7 @@ import { kafkaConnection, warehouseConnection } from '../connections.ts';
 import type { Config } from '../core/config.ts';
 import { EXIT } from '../core/errors.ts';
 import { type LogEvent, openWatch } from '../core/follow/watch.ts';
+import type { Logger } from '../core/log.ts';
 import { createTraffic } from '../core/traffic/traffic.ts';
 import { childSettings } from '../dev/child-settings.ts';
 import { type DataDir, openDataDir } from '../dev/data-dir.ts';
@@ -23,6 +24,10 @@ const GRACE_SECONDS = { serve: 2, consume: 3, migrate: 1 };
 const DRAIN_SECONDS = 2;
 /** Nobody wants to wait half a minute for his first row. */
 const BATCH_TIMEOUT_SECONDS = 1;
+const SESSION_TIMEOUT_SECONDS = 10;
+
+/** What serve and consume meet they say themselves, and it is shown: the few connections from here need not say it again. */
+const NO_LOG: Logger = { error: () => undefined, warn: () => undefined, info: () => undefined, debug: () => undefined };
 
 /** @throws {GbxError} GBX_LOCAL_STACK when a part cannot be started, or ends */
 export async function run(context: CommandContext): Promise<number> {
@@ -51,9 +56,11 @@ async function runStack(context: CommandContext): Promise<void> {
     progress,
     signal,
   });
-  const settled = { ...context, config: await settle(context, { servers, progress }) };
+  const settled = { ...context, log: NO_LOG, config: await settle(context, { data, servers, progress }) };
   await assertReachable(settled, servers);
-  progress(`Kafka and ${servers.postgres ? 'PostgreSQL' : 'the warehouse'} answer (${since(startMs)}); bringing tables and topics up to date`);
+  progress(
+    `Kafka and ${servers.postgres ? 'PostgreSQL' : 'the warehouse'} answer (${since(startMs)}); bringing tables and topics up to date`,
+  );
   await migrate(settled);
   progress(`tables and topics are there (${since(startMs)}); starting serve and consume`);
 
@@ -86,15 +93,21 @@ async function runStack(context: CommandContext): Promise<void> {
 // --- Settings ---------------------------------------------------------------------------------------------------------
 
 interface SettleOptions {
+  readonly data: DataDir;
   readonly servers: LocalServers;
   readonly progress: (message: string) => void;
 }
 
 /** The configuration with which serve and consume run. What the user has set stays as he set it. */
-async function settle({ config, sources }: CommandContext, { servers: { kafka, postgres }, progress }: SettleOptions): Promise<Config> {
+async function settle(
+  { config, sources }: CommandContext,
+  { data, servers: { kafka, postgres }, progress }: SettleOptions,
+): Promise<Config> {
   const [httpPort, adminPort] = await Promise.all([
-    sources.httpPort === 'default' ? portNear(config.httpPort, { what: 'serve', flag: '--port', progress }) : config.httpPort,
-    sources.adminPort === 'default' ? portNear(config.adminPort, { what: 'consume', flag: '--admin-port', progress }) : config.adminPort,
+    sources.httpPort === 'default' ? portNear({ wanted: config.httpPort, what: 'serve', flag: '--port', progress }) : config.httpPort,
+    sources.adminPort === 'default'
+      ? portNear({ wanted: config.adminPort, what: 'consume', flag: '--admin-port', progress })
+      : config.adminPort,
   ]);
   return {
     ...config,
@@ -104,6 +117,9 @@ async function settle({ config, sources }: CommandContext, { servers: { kafka, p
     httpHost: sources.httpHost === 'default' ? '127.0.0.1' : config.httpHost,
     batchTimeoutSeconds: sources.batchTimeoutSeconds === 'default' ? BATCH_TIMEOUT_SECONDS : config.batchTimeoutSeconds,
     drainTimeoutSeconds: DRAIN_SECONDS,
+    // A consumer that was killed keeps its partitions from the next one for this long.
+    sessionTimeoutSeconds: sources.sessionTimeoutSeconds === 'default' ? SESSION_TIMEOUT_SECONDS : config.sessionTimeoutSeconds,
+    dataDir: data.path,
     logLevel: 'debug',
     logFormat: 'json',
     ...(kafka && { kafkaBootstrapServers: [kafka.brokers], kafkaTls: 'off', kafkaCaFile: undefined }),

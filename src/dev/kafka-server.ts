@@ -8,10 +8,10 @@ import { archiveFlags, type ClassArchive, planClassArchive } from './class-archi
 import { ensureKafkaJars, KAFKA_FILES, type KafkaJars, type Progress } from './kafka-jars.ts';
 import { isKafkaReady } from './kafka-probe.ts';
 import { type KafkaPorts, kafkaProperties, metaProperties } from './kafka-properties.ts';
-import { type KeptProcess, openKeptProcess } from './kept-process.ts';
+import { type KeptProcess, openKeptProcess, SERVER_ORPHAN_DELAY_SECONDS } from './kept-process.ts';
 import { logTail } from './log-tail.ts';
 import { assertFormerGone, writePidFile } from './pid-file.ts';
-import { freePorts } from './ports.ts';
+import { freePorts, preferPort } from './ports.ts';
 import { untilReady } from './until-ready.ts';
 
 const START_MS_MAX = 60_000;
@@ -31,6 +31,8 @@ export interface OpenKafkaOptions {
   readonly cacheDir: string;
   /** Free ones are taken for those not given. */
   readonly ports?: Partial<KafkaPorts>;
+  /** For the plaintext port, where none is given: this one, unless it is taken. */
+  readonly preferredPort?: number;
   /** Where clients are told to go instead of the plaintext port: a proxy's. */
   readonly advertisedPort?: number | undefined;
   /** Adds a TLS listener. */
@@ -88,6 +90,7 @@ async function startBroker(options: OpenKafkaOptions, jars: KafkaJars): Promise<
     args: javaArguments({ jars, archive, dataDir, quickStart: options.quickStart ?? true }),
     cwd: dataDir,
     output: { file: logFile },
+    orphanDelaySeconds: SERVER_ORPHAN_DELAY_SECONDS,
   });
   await writePidFile(join(dataDir, 'kafka.pid'), broker.pid);
   const readiness = await untilReady({
@@ -151,13 +154,10 @@ function javaArguments({ jars, archive, dataDir, quickStart }: JavaOptions): str
   return [...memory, ...archiveFlags(archive), log4j, '-cp', classPath, 'kafka.Kafka', join(dataDir, 'server.properties')];
 }
 
-async function choosePorts({ ports = {}, tls }: OpenKafkaOptions): Promise<KafkaPorts> {
-  const [plaintext = 0, controller = 0, secure = 0] = await freePorts(3);
-  return {
-    plaintext: ports.plaintext ?? plaintext,
-    controller: ports.controller ?? controller,
-    ...(tls ? { tls: ports.tls ?? secure } : {}),
-  };
+async function choosePorts({ ports = {}, preferredPort, tls }: OpenKafkaOptions): Promise<KafkaPorts> {
+  const [free = 0, controller = 0, secure = 0] = await freePorts(3);
+  const plaintext = ports.plaintext ?? (preferredPort === undefined ? free : await preferPort(preferredPort));
+  return { plaintext, controller: ports.controller ?? controller, ...(tls ? { tls: ports.tls ?? secure } : {}) };
 }
 
 async function writeSettings({ dataDir, tls, advertisedPort }: OpenKafkaOptions, ports: KafkaPorts): Promise<void> {

@@ -25,6 +25,9 @@ echo "exit $?" >&3
 kill -KILL 0
 `;
 
+/** For servers: serve and consume of a dead `gbx dev` finish and leave their group before Kafka and PostgreSQL go. */
+export const SERVER_ORPHAN_DELAY_SECONDS = 3;
+
 interface KeptProcessOptions {
   readonly command: string;
   readonly args: readonly string[];
@@ -61,17 +64,15 @@ export async function openKeptProcess(options: KeptProcessOptions): Promise<Kept
   const { output } = options;
   const file: FileHandle | undefined = 'file' in output ? await open(output.file, 'a') : undefined;
   const sink = file?.fd ?? 'pipe';
-  const keeper = spawn(
-    '/bin/sh',
-    ['-c', KEEPER, 'gbx-keeper', options.stopSignal ?? 'TERM', String(options.graceSeconds ?? 5), options.command, ...options.args],
-    {
-      cwd: options.cwd,
-      env: options.env ?? process.env,
-      detached: true,
-      stdio: ['pipe', sink, sink, 'pipe'],
-      ...(options.user ?? {}),
-    },
-  );
+  const { stopSignal = 'TERM', graceSeconds = 5, orphanDelaySeconds = 0, command, args } = options;
+  const orders = [stopSignal, String(graceSeconds), String(orphanDelaySeconds)];
+  const keeper = spawn('/bin/sh', ['-c', KEEPER, 'gbx-keeper', ...orders, command, ...args], {
+    cwd: options.cwd,
+    env: options.env ?? process.env,
+    detached: true,
+    stdio: ['pipe', sink, sink, 'pipe'],
+    ...(options.user ?? {}),
+  });
   const started = new Promise<void>((resolve, reject) => keeper.once('spawn', resolve).once('error', reject));
   await started.finally(() => file?.close());
   if ('onLine' in output) {
@@ -92,7 +93,7 @@ export async function openKeptProcess(options: KeptProcessOptions): Promise<Kept
   const lifeline = keeper.stdin as Writable;
   lifeline.on('error', () => undefined);
   const stop = (): Promise<Exit> => {
-    lifeline.end('stop\n');
+    if (!lifeline.writableEnded) lifeline.end('stop\n');
     return exited;
   };
   return { pid: await report.pid, exited, isRunning: () => running, stop, [Symbol.asyncDispose]: async () => void (await stop()) };

@@ -8,9 +8,9 @@ import { type KafkaServer, openKafka } from './kafka-server.ts';
 import { preferPort } from './ports.ts';
 import { openPostgres, type PostgresServer } from './postgres-server.ts';
 
-export const KAFKA_PORT_DEFAULT = 9092;
+const KAFKA_PORT = 9092;
 /** Redshift's own, and the default of DB_PORT. */
-export const POSTGRES_PORT_DEFAULT = 5439;
+const POSTGRES_PORT = 5439;
 
 /** Which to start, and on which ports; undefined: the default one, or a free one where that is taken. */
 interface OpenLocalServersOptions {
@@ -62,13 +62,16 @@ interface OpenOwnOptions {
 }
 
 async function openOwnKafka(port: number | undefined, { data, progress, signal }: OpenOwnOptions): Promise<KafkaServer> {
-  const plaintext = port ?? (await portNear(KAFKA_PORT_DEFAULT, { what: 'Kafka', flag: '--kafka-port', progress }));
-  return openKafka({ dataDir: data.kafka, cacheDir: userCacheDir(), ports: { plaintext }, progress, signal });
+  const where = port === undefined ? { preferredPort: KAFKA_PORT } : { ports: { plaintext: port } };
+  const server = await openKafka({ dataDir: data.kafka, cacheDir: userCacheDir(), ...where, progress, signal });
+  sayPort(server.ports.plaintext, { wanted: port ?? KAFKA_PORT, what: 'Kafka', flag: '--kafka-port', progress });
+  return server;
 }
 
-async function openOwnPostgres(wanted: number | undefined, { data, progress, signal }: OpenOwnOptions): Promise<PostgresServer> {
-  const port = wanted ?? (await portNear(POSTGRES_PORT_DEFAULT, { what: 'PostgreSQL', flag: '--postgres-port', progress }));
-  const server = await openPostgres({ dataDir: data.postgres, port, progress, signal });
+async function openOwnPostgres(port: number | undefined, { data, progress, signal }: OpenOwnOptions): Promise<PostgresServer> {
+  const where = port === undefined ? { preferredPort: POSTGRES_PORT } : { port };
+  const server = await openPostgres({ dataDir: data.postgres, ...where, progress, signal });
+  sayPort(server.port, { wanted: port ?? POSTGRES_PORT, what: 'PostgreSQL', flag: '--postgres-port', progress });
   // As psql reads it: no password on the screen, none to type.
   await writeFile(pgpassFile(data), `${server.host}:${server.port}:*:${server.user}:${server.password}\n`, { mode: 0o600 });
   return server;
@@ -78,15 +81,20 @@ export function pgpassFile(data: DataDir): string {
   return join(data.path, 'pgpass');
 }
 
-interface PortNearOptions {
+interface PortOptions {
+  readonly wanted: number;
   readonly what: string;
   readonly flag: string;
   readonly progress: Progress;
 }
 
 /** The port, or a free one where it is taken: said, since people look where a server usually is. */
-export async function portNear(wanted: number, { what, flag, progress }: PortNearOptions): Promise<number> {
-  const port = await preferPort(wanted);
-  if (port !== wanted) progress(`port ${wanted} is taken: ${what} listens on ${port} this time (${flag} chooses)`);
+export async function portNear(options: PortOptions): Promise<number> {
+  const port = await preferPort(options.wanted);
+  sayPort(port, options);
   return port;
+}
+
+function sayPort(port: number, { wanted, what, flag, progress }: PortOptions): void {
+  if (port !== wanted) progress(`port ${wanted} is taken: ${what} listens on ${port} this time (${flag} chooses)`);
 }

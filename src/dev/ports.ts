@@ -13,15 +13,12 @@ export async function freePorts(count: number): Promise<number[]> {
   }
 }
 
-/** The port itself where nothing listens on it, else a free one. */
+/** The port itself where nothing listens on it, else a free one; 0 prefers none. */
 export async function preferPort(wanted: number): Promise<number> {
-  try {
-    await close(await listen(wanted));
-    return wanted;
-  } catch {
-    const [port] = await freePorts(1);
-    return port ?? 0;
-  }
+  const server = await listen(wanted).catch(() => listen(0));
+  const port = portOf(server);
+  await close(server);
+  return port;
 }
 
 function listen(port: number): Promise<Server> {

@@ -5,10 +5,10 @@ import { access, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path';
 import { GbxError } from '../core/errors.ts';
 import type { Progress } from './kafka-jars.ts';
-import { type KeptProcess, openKeptProcess } from './kept-process.ts';
+import { type KeptProcess, openKeptProcess, SERVER_ORPHAN_DELAY_SECONDS } from './kept-process.ts';
 import { logTail } from './log-tail.ts';
 import { assertFormerGone, writePidFile } from './pid-file.ts';
-import { freePorts } from './ports.ts';
+import { preferPort } from './ports.ts';
 import { findPostgresBinaries, type PostgresBinaries, ROOTS_PLACE } from './postgres-binaries.ts';
 import { isPostgresReady } from './postgres-probe.ts';
 import { REDSHIFT_SHIMS } from './redshift-shims.ts';
@@ -25,6 +25,8 @@ export interface OpenPostgresOptions {
   readonly dataDir: string;
   /** A free one is taken where none is given. */
   readonly port?: number;
+  /** Where no port is given: this one, unless it is taken. */
+  readonly preferredPort?: number;
   /** Of the user `gbx`, fixed when the data is first made; without one, it is made up and kept beside the data. */
   readonly password?: string;
   /** PEM; sessions may then use TLS, and need not. */
@@ -99,7 +101,7 @@ type Started =
 
 async function startServer(options: OpenPostgresOptions & { readonly password: string }, place: Place): Promise<Started> {
   const { signal } = options;
-  const port = options.port ?? (await freePorts(1))[0] ?? 0;
+  const port = options.port ?? (await preferPort(options.preferredPort ?? 0));
   const server = await openKeptProcess({
     command: place.binaries.postgres,
     args: ['-D', place.data, '-p', String(port), '-h', '127.0.0.1', '-k', '', ...settingArguments(options)],
@@ -108,6 +110,7 @@ async function startServer(options: OpenPostgresOptions & { readonly password: s
     output: { file: place.logFile },
     // Fast shutdown: sessions are ended, the data is whole.
     stopSignal: 'INT',
+    orphanDelaySeconds: SERVER_ORPHAN_DELAY_SECONDS,
   });
   await writePidFile(join(place.dir, 'postgres.pid'), server.pid);
   const readiness = await untilReady({ check: () => isPostgresReady(port), exited: server.exited, timeoutMs: START_MS_MAX, signal });

@@ -15,7 +15,7 @@ export interface MemberOptions {
   readonly sessionTimeoutMs: number;
   /** Longest time between a rebalance's start and this member's answer: a flush has to fit in. */
   readonly rebalanceTimeoutMs: number;
-  /** What may wait to be taken, in memory; beyond it the partitions are paused. */
+  /** What may wait to be taken, in memory; beyond it fetching is held back. */
   readonly bufferBytesMax: number;
   /** Of one answer of a broker. @default 4 MB */
   readonly fetchBytesMax?: number;
@@ -33,6 +33,8 @@ const METADATA_AGE_MS_MAX = 10_000;
 /** How long the broker may hold a fetch; also how soon a resumed partition is read again. */
 const FETCH_WAIT_MS = 250;
 const HEARTBEAT_MS_MAX = 3_000;
+/** How often a held callback looks to the heart; kafkajs beats it once in its interval. */
+const HOLD_MS = 500;
 const COMMIT_MS_MAX = 5_000;
 const CLOSE_MS_MAX = 5_000;
 /** From kafkajs's first word about its end to the one that carries the reason. */
@@ -46,6 +48,8 @@ interface MemberState {
   /** Aborted by close(): what happens from then on is meant. */
   readonly closing: AbortController;
   wake: (() => void) | undefined;
+  /** Callbacks that wait for room. */
+  readonly held: Set<() => void>;
 }
 
 interface Parts {
@@ -59,7 +63,7 @@ interface Parts {
 
 /** @throws {GbxError} GBX_KAFKA_UNREACHABLE, GBX_KAFKA_TLS, GBX_KAFKA_AUTH */
 export async function openMember(connection: KafkaConnection, options: MemberOptions): Promise<Member> {
-  const state: MemberState = { failure: undefined, closing: new AbortController(), wake: undefined };
+  const state: MemberState = { failure: undefined, closing: new AbortController(), wake: undefined, held: new Set() };
   const client = createClient(connection, {
     requestTimeoutMs: REQUEST_TIMEOUT_MS,
     connectRetries: RETRIES,
@@ -67,7 +71,12 @@ export async function openMember(connection: KafkaConnection, options: MemberOpt
   });
   const consumer = createConsumer(client, options);
   const controls = createControls(consumer, options.topic);
-  const buffer = createSourceBuffer({ bytesMax: options.bufferBytesMax, controls, onEvent: () => state.wake?.() });
+  const buffer = createSourceBuffer({
+    bytesMax: options.bufferBytesMax,
+    controls,
+    onEvent: () => state.wake?.(),
+    onRoom: () => letGo(state),
+  });
   const parts: Parts = { connection, options, state, client, consumer, buffer };
   const { running } = await start(parts);
   return {
@@ -110,7 +119,7 @@ function createControls(consumer: Consumer, topic: string): SourceControls {
 
 /** @returns what ends when the first join is through, or has failed */
 async function start(parts: Parts): Promise<{ readonly running: Promise<void> }> {
-  const { connection, options, client, consumer, buffer } = parts;
+  const { connection, options, client, consumer } = parts;
   const { clock, brokers } = connection;
   listen(parts);
   const late = (): Error => new GbxError('GBX_KAFKA_UNREACHABLE', `Cannot connect to Kafka as ${brokers.join(', ')} does not answer`);
@@ -126,7 +135,7 @@ async function start(parts: Parts): Promise<{ readonly running: Promise<void> }>
     autoCommit: false,
     eachBatchAutoResolve: false,
     partitionsConsumedConcurrently: options.partitionCount,
-    eachBatch: async (payload) => onBatch(payload, buffer),
+    eachBatch: (payload) => onBatch(parts, payload),
   });
   return { running: running.catch((error: unknown) => fail(parts, error)) };
 }
@@ -169,7 +178,9 @@ function fail({ state, client, options }: Parts, error: unknown): void {
 }
 
 /** Whatever is not resolved here is fetched again. */
-function onBatch({ batch, resolveOffset, isStale }: EachBatchPayload, buffer: SourceBuffer): void {
+async function onBatch(parts: Parts, { batch, resolveOffset, isStale, heartbeat }: EachBatchPayload): Promise<void> {
+  const { buffer } = parts;
+  if (buffer.isFull()) await untilRoom(parts, heartbeat);
   const { partition, messages } = batch;
   const last = messages.at(-1);
   if (last === undefined || isStale() || !buffer.accepts(partition)) return;
@@ -179,6 +190,26 @@ function onBatch({ batch, resolveOffset, isStale }: EachBatchPayload, buffer: So
   const fetchOffset = BigInt(fetchedOffset ?? batch.firstOffset() ?? last.offset);
   const [nextOffset, endOffset] = [BigInt(batch.lastOffset()) + 1n, BigInt(batch.highWatermark)];
   buffer.push({ partition, fetchOffset, nextOffset, endOffset, ...toLogRecords(batch) });
+}
+
+/**
+ * kafkajs asks no broker for more before its callbacks are through: holding them is the back-pressure. Pausing would throw
+ * away what is on its way and let the fetch loop sleep. The heart is beaten meanwhile; when that tells of a rebalance, its
+ * error ends the wait and kafkajs joins anew.
+ */
+async function untilRoom({ buffer, state, connection }: Parts, heartbeat: EachBatchPayload['heartbeat']): Promise<void> {
+  while (buffer.isFull() && state.failure === undefined && !state.closing.signal.aborted) {
+    await heartbeat();
+    const alarm = new AbortController();
+    const wake = (): void => alarm.abort();
+    state.held.add(wake);
+    if (buffer.isFull()) await connection.clock.sleep(HOLD_MS, alarm.signal);
+    state.held.delete(wake);
+  }
+}
+
+function letGo({ held }: MemberState): void {
+  for (const wake of held) wake();
 }
 
 async function take({ connection, state, buffer }: Parts, ms: number, signal?: AbortSignal): ReturnType<Source['take']> {
@@ -212,6 +243,7 @@ async function commit({ connection, options, client, consumer, buffer }: Parts, 
 
 async function close({ connection, state, client, consumer }: Parts, running: Promise<void>): Promise<void> {
   state.closing.abort();
+  letGo(state);
   const late = (): Error => new Error('slow to leave');
   // kafkajs cannot stop while it joins: it would go on by itself behind our back.
   const leaving = running.then(() => consumer.stop()).then(() => consumer.disconnect());

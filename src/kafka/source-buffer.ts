@@ -1,5 +1,5 @@
-// The state behind a source: which partitions are ours, where each is read from, what waits to be taken, and when to
-// hold the broker back. open-source.ts feeds it from kafkajs's callbacks; it knows no Kafka and waits for nothing.
+// The state behind a source: which partitions are ours, where each is read from, what waits to be taken, and whether there
+// is room for more. open-source.ts feeds it from kafkajs's callbacks; it knows no Kafka and waits for nothing.
 import type { LogRecord } from '../core/exposure/exposure.ts';
 import type { SourceEvent } from '../core/load/ports.ts';
 
@@ -35,6 +35,8 @@ export interface SourceBuffer {
   joined(partitions: readonly number[]): void;
   /** Whether records of this partition are wanted: it is ours and was sought. */
   accepts(partition: number): boolean;
+  /** From the limit on, until half of it is free again. */
+  isFull(): boolean;
   push(fetched: FetchedRecords): void;
   skip(skipped: SkippedOffsets): void;
   /** kafkajs set the position anew by itself. */
@@ -52,6 +54,8 @@ interface SourceBufferOptions {
   readonly controls: SourceControls;
   /** Something can be taken. */
   readonly onEvent: () => void;
+  /** It is no longer full. */
+  readonly onRoom: () => void;
 }
 
 type RecordsEvent = Extract<SourceEvent, { kind: 'records' }>;
@@ -59,7 +63,7 @@ type RecordsEvent = Extract<SourceEvent, { kind: 'records' }>;
 interface BufferState extends SourceBufferOptions {
   queue: SourceEvent[];
   bytes: number;
-  holding: boolean;
+  isFull: boolean;
   joinWaits: boolean;
   assigned: ReadonlySet<number>;
   /** Of the partitions that were sought: what the next records follow on; undefined once that is unknown. */
@@ -73,7 +77,7 @@ export function createSourceBuffer(options: SourceBufferOptions): SourceBuffer {
     ...options,
     queue: [],
     bytes: 0,
-    holding: false,
+    isFull: false,
     joinWaits: false,
     assigned: new Set(),
     positions: new Map(),
@@ -83,6 +87,7 @@ export function createSourceBuffer(options: SourceBufferOptions): SourceBuffer {
   return {
     joined: (partitions) => join(state, partitions),
     accepts: (partition) => positions.has(partition),
+    isFull: () => state.isFull,
     push: (fetched) => {
       if (positions.has(fetched.partition)) enqueue(state, { kind: 'records', ...fetched });
     },
@@ -107,10 +112,10 @@ function join(state: BufferState, partitions: readonly number[]): void {
   state.positions.clear();
   state.settling.clear();
   state.bytes = 0;
-  state.holding = false;
   state.joinWaits = true;
   state.controls.pauseAll();
   state.queue = [{ kind: 'joined', partitions: [...partitions].sort((a, b) => a - b) }];
+  makeRoom(state);
   state.onEvent();
 }
 
@@ -118,10 +123,7 @@ function enqueue(state: BufferState, event: RecordsEvent): void {
   state.positions.set(event.partition, event.nextOffset);
   state.queue.push(event);
   state.bytes += event.bytes;
-  if (!state.holding && state.bytes > state.bytesMax) {
-    state.holding = true;
-    state.controls.pauseAll();
-  }
+  if (state.bytes > state.bytesMax) state.isFull = true;
   state.onEvent();
 }
 
@@ -138,8 +140,8 @@ function seek(state: BufferState, wanted: ReadonlyMap<number, bigint>): void {
   controls.later(() => {
     for (const [partition] of sought) settling.delete(partition);
   });
-  if (!state.holding) controls.resume(sought.map(([partition]) => partition));
-  letGo(state);
+  controls.resume(sought.map(([partition]) => partition));
+  makeRoom(state);
 }
 
 function take(state: BufferState): SourceEvent | undefined {
@@ -147,14 +149,14 @@ function take(state: BufferState): SourceEvent | undefined {
   if (event?.kind === 'joined') state.joinWaits = false;
   if (event?.kind === 'records') {
     state.bytes -= event.bytes;
-    letGo(state);
+    makeRoom(state);
   }
   return event;
 }
 
-/** Half of it free again: fewer, longer pauses. */
-function letGo(state: BufferState): void {
-  if (!state.holding || state.bytes > state.bytesMax / 2) return;
-  state.holding = false;
-  state.controls.resume([...state.positions.keys()]);
+/** Half of it free again: fewer, longer waits. */
+function makeRoom(state: BufferState): void {
+  if (!state.isFull || state.bytes > state.bytesMax / 2) return;
+  state.isFull = false;
+  state.onRoom();
 }

@@ -80,7 +80,9 @@ describe.concurrent('gbx consume', () => {
     const records = formerRecords().map((record, index) => ({ ...record, partition: index % 2 }));
     // Partition 0: three records are the former consumer's; partition 1: it never committed.
     let seen = 0;
-    const done = records.map((record) => (record.partition === 0 && seen++ < 3 ? { ...record, expected: { kind: 'copy' } as const } : record));
+    const done = records.map((record) =>
+      record.partition === 0 && seen++ < 3 ? { ...record, expected: { kind: 'copy' } as const } : record,
+    );
     await pipeline.sendRecords(done);
     await commitOffsets(pipeline, { group: pipeline.group, offsets: new Map([[0, 3n]]) });
     await using consumer = await pipeline.consumer();

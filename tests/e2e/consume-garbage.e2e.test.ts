@@ -27,7 +27,10 @@ function garbage(): Garbage[] {
     ...of('GBX_NOT_JSON', [Buffer.from(but({ ds_user_id: 'caf\u00e9' }), 'latin1'), Buffer.from([0xc3, 0x28, 0xff])]),
     ...of('GBX_EMPTY', ['', null]),
     ...of('GBX_NOT_AN_OBJECT', ['[]', '42', '"text"', 'null', 'true', `${'['.repeat(100_000)}${']'.repeat(100_000)}`]),
-    ...of('GBX_TOO_DEEP', [but({}).replace('}', `,"attributes":${nested(100_000)}}`), but({}).replace('}', `,"attributes":${nested(21)}}`)]),
+    ...of('GBX_TOO_DEEP', [
+      but({}).replace('}', `,"attributes":${nested(100_000)}}`),
+      but({}).replace('}', `,"attributes":${nested(21)}}`),
+    ]),
     ...of('GBX_INVALID_FIELD', ['{}', but({ ds_user_id: undefined }), but({ ds_user_id: {} }), but({ experiment_id: [] })]),
     ...of('GBX_INVALID_FIELD', [but({ variation_id: true }), but({ ds_user_id: '' }), but({ ds_user_id: 'x'.repeat(129) })]),
     ...of('GBX_INVALID_FIELD', [but({ ds_user_id: 'a\0b' }), but({ ds_user_id: '\ud800' }), but({ attributes: { a: '\0' } })]),
@@ -64,7 +67,10 @@ it('gbx consume dead-letters an id that comes again for another user, and keeps 
   const second = { ...traffic.eventAt(1), exposure_id: first.exposure_id, ds_user_id: 'somebody else', timestamp: first.timestamp };
   await pipeline.sendRecords([recordOf(first, 0)]);
   await pipeline.untilLoaded();
-  await pipeline.sendRecords([{ ...recordOf(second, 0), expected: { kind: 'letter', code: 'GBX_ID_REUSED' } }, recordOf(traffic.eventAt(2), 0)]);
+  await pipeline.sendRecords([
+    { ...recordOf(second, 0), expected: { kind: 'letter', code: 'GBX_ID_REUSED' } },
+    recordOf(traffic.eventAt(2), 0),
+  ]);
   expect(await pipeline.expectExact()).toMatchObject({ rows: 2, letters: 1 });
   expect(consumer.stderr()).not.toContain('circuit.opened');
 });

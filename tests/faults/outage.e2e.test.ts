@@ -5,11 +5,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
+import { EXIT } from '../../src/core/errors.ts';
 import { userCacheDir } from '../../src/dev/kafka-jars.ts';
 import { openKafka } from '../../src/dev/kafka-server.ts';
 import { logged } from '../support/log-lines.ts';
 import { openPipeline, type Pipeline } from '../support/pipeline.ts';
-import { onStatement, openPostgresProxy } from '../support/postgres-proxy.ts';
+import { type MessageFate, onStatement, openPostgresProxy } from '../support/postgres-proxy.ts';
 import type { TestProcess } from '../support/process.ts';
 import { eventually, testStack } from '../support/stack.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
@@ -24,7 +25,7 @@ async function readiness(consumer: TestProcess): Promise<{ readonly code: number
 /** Loads some, so that the outage comes in the midst of it. */
 async function loadSome(pipeline: Pipeline): Promise<void> {
   await pipeline.send(300);
-  await eventually('some rows', async () => (await pipeline.count()) > 0, { timeoutMs: 30_000 });
+  await pipeline.until('some rows', async () => (await pipeline.count()) > 0);
 }
 
 async function expectHealed(pipeline: Pipeline, { consumer, rows }: { consumer: TestProcess; rows: number }): Promise<void> {
@@ -59,8 +60,9 @@ describe.concurrent('gbx consume', () => {
   it('goes on after a warehouse that fell silent in the midst of a statement', async () => {
     await using pipeline = await openPipeline();
     await using proxy = await openTcpProxy({ target: testStack().postgres });
-    // The client waits this long and 15 s more before it takes the connection for dead.
-    await using consumer = await pipeline.consumer({ DB_PORT: String(proxy.port), GBX_STATEMENT_TIMEOUT_SECONDS: '1' });
+    // The client waits for the statement's limit and 15 s more before it takes the connection for dead.
+    const limits = { GBX_LOCK_TIMEOUT_SECONDS: '1', GBX_STATEMENT_TIMEOUT_SECONDS: '2' };
+    await using consumer = await pipeline.consumer({ DB_PORT: String(proxy.port), ...limits });
     await loadSome(pipeline);
     proxy.blackHole();
     await pipeline.send(600);
@@ -95,7 +97,7 @@ describe.concurrent('gbx consume', () => {
     await pipeline.send(1_000);
     let ended = 0;
     const onMessage = async ({ statement }: { readonly statement: { readonly inAll: number } | undefined }) => {
-      if (statement !== undefined && statement.inAll % 23 === 0 && ended < 8) {
+      if (statement !== undefined && statement.inAll % 11 === 0 && ended < 8) {
         const rows = await database.query(
           `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'gbx-consume'`,
           [database.name],
@@ -117,7 +119,7 @@ describe.concurrent('gbx consume', () => {
     // Another session holds the ledger for longer than the consumer waits for a lock.
     const held = { sql: /^BEGIN; LOCK TABLE/, nth: 2 };
     let release: () => void = () => undefined;
-    const fault = onStatement(held, async () => {
+    const fault = onStatement(held, async (): Promise<MessageFate> => {
       const locked = database.query('BEGIN; LOCK TABLE growthbook.gbx_ledger IN SHARE ROW EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT');
       release = () => void locked.catch(() => undefined);
       await eventually('the lock', async () => {
@@ -138,26 +140,33 @@ describe.concurrent('gbx consume', () => {
   });
 });
 
-describe('gbx consume', () => {
-  it('goes on after the broker was killed in the midst of loading and came back', async () => {
+describe('gbx consume, with a broker of its own,', () => {
+  // One broker is a cluster that is gone as a whole: the client may give up, and is started again by whoever runs it.
+  it('loses and doubles nothing when the broker is killed in the midst of loading and comes back', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'gbx-outage-'));
     try {
       await using broker = await openKafka({ dataDir: dir, cacheDir: userCacheDir() });
       await using pipeline = await openPipeline({ brokers: broker.brokers });
       await pipeline.send(1_500);
-      const fault = onStatement({ sql: /^COMMIT$/, nth: 4 }, async () => {
+      const fault = onStatement({ sql: /^COMMIT$/, nth: 4 }, async (): Promise<MessageFate> => {
         process.kill(broker.pid, 'SIGKILL');
         await broker.exited;
         return 'forward';
       });
       await using proxy = await openPostgresProxy({ target: testStack().postgres, onMessage: fault.onMessage });
-      await using consumer = await pipeline.consumer({ DB_PORT: String(proxy.port) });
+      const consumer = await pipeline.consumer({ DB_PORT: String(proxy.port) });
       await fault.done;
+      let last = consumer;
+      const supervised = consumer.exited.then(async ({ code }) => {
+        if (code === EXIT.unavailable) last = await pipeline.consumer();
+      });
       await using again = await openKafka({ dataDir: dir, cacheDir: userCacheDir(), ports: broker.ports });
       expect(again.brokers).toBe(broker.brokers);
       await pipeline.send(300);
       await pipeline.untilLoaded({ timeoutMs: 60_000 });
-      await expectHealed(pipeline, { consumer, rows: 1_800 });
+      await expectHealed(pipeline, { consumer: last, rows: 1_800 });
+      await supervised;
+      if (last !== consumer) expect(consumer.stderr()).toMatch(/^error: .*\[GBX_KAFKA_UNREACHABLE\]\n {2}try: /mu);
     } finally {
       await rm(dir, { recursive: true, force: true });
     }

@@ -3,6 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { lastWords } from '../support/log-lines.ts';
 import { openPipeline, otherTraffic, type Pipeline, recordOf } from '../support/pipeline.ts';
 import { openDatabase, type TestDatabase } from '../support/stack.ts';
 import { commitOffsets, readTopic, remakeTopic } from '../support/topic-log.ts';
@@ -19,10 +20,10 @@ async function expectRefusal(pipeline: Pipeline, { exitCode, says, env = {}, tim
   const startMs = performance.now();
   await using consumer = await pipeline.consumer(env);
   expect({ ...(await consumer.exit({ timeoutMs })), stderr: consumer.stderr() }).toMatchObject({ code: exitCode });
-  const lastWords = /^error: [^]*/mu.exec(consumer.stderr())?.[0] ?? '';
-  for (const word of says) expect(lastWords).toMatch(word);
-  expect(lastWords).toMatch(/^error: .*\[GBX_[A-Z_]+\]\n(.*\n)*? {2}try: +\S/u);
-  expect(lastWords).not.toContain('    at ');
+  const words = lastWords(consumer);
+  for (const word of says) expect(words).toMatch(word);
+  expect(words).toMatch(/^error: .*\[GBX_[A-Z_]+\]\n(.*\n)*? {2}try: +\S/u);
+  expect(words).not.toContain('    at ');
   expect(consumer.stderr()).not.toContain(pipeline.env['DB_PASSWORD'] ?? '?');
   expect(await readTopic({ brokers: pipeline.brokers, topic: pipeline.deadLetterTopic })).toEqual([]);
   return performance.now() - startMs;

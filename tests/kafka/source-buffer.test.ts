@@ -10,6 +10,7 @@ function setUp(bytesMax = 100) {
     onEvent: () => {
       events++;
     },
+    onRoom: () => void calls.push('room'),
     controls: {
       pauseAll: () => void calls.push('pause'),
       resume: (partitions) => void calls.push(`resume ${partitions.join()}`),
@@ -69,40 +70,39 @@ describe('createSourceBuffer()', () => {
     expect([buffer.take(), buffer.take()]).toMatchObject([{ partition: 1, fetchOffset: 0n }, undefined]);
   });
 
-  test('holds all partitions beyond the limit and lets them go at half of it', () => {
+  test('is full beyond the limit, until half of it is free again', () => {
     const { buffer, calls, push } = reading([0, 1], 100);
     push(0, 0n, 60);
+    expect(buffer.isFull()).toBe(false);
     push(1, 0n, 60);
     push(0, 5n, 60);
-    expect(calls).toEqual(['pause']);
+    expect([buffer.isFull(), calls]).toEqual([true, []]);
     buffer.take();
     buffer.take();
-    expect(calls).toEqual(['pause']);
+    expect([buffer.isFull(), calls]).toEqual([true, []]);
     expect(buffer.take()).toMatchObject({ fetchOffset: 5n });
-    expect(calls).toEqual(['pause', 'resume 0,1']);
+    expect([buffer.isFull(), calls]).toEqual([false, ['room']]);
   });
 
-  test('lets go when what it held was dropped by a seek', () => {
+  test('has room when what filled it was dropped by a seek', () => {
     const { buffer, calls, push } = reading([0, 1], 100);
     push(0, 0n, 150);
     buffer.seek(new Map([[0, 3n]]));
-    expect(calls).toEqual(['pause', 'seek 0 to 3', 'resume 0,1']);
+    expect([buffer.isFull(), calls]).toEqual([false, ['seek 0 to 3', 'resume 0', 'room']]);
   });
 
-  test('does not resume on a seek while another partition fills the buffer', () => {
-    const { buffer, calls, push } = reading([0, 1], 100);
+  test('stays full on a seek while another partition fills it', () => {
+    const { buffer, push } = reading([0, 1], 100);
     push(1, 0n, 150);
     buffer.seek(new Map([[0, 3n]]));
-    expect(calls).toEqual(['pause', 'seek 0 to 3']);
+    expect(buffer.isFull()).toBe(true);
   });
 
-  test('starts a new assignment free and paused, however full it was', () => {
+  test('starts a new assignment empty and paused, however full it was', () => {
     const { buffer, calls, push } = reading([0], 100);
     push(0, 0n, 150);
     buffer.joined([0]);
-    buffer.take();
-    buffer.seek(new Map([[0, 5n]]));
-    expect(calls).toEqual(['pause', 'pause', 'seek 0 to 5', 'resume 0']);
+    expect([buffer.isFull(), calls]).toEqual([false, ['pause', 'room']]);
   });
 
   test('passes over a stretch without records as a link of the chain', () => {

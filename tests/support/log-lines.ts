@@ -20,3 +20,14 @@ export function logLines(child: TestProcess): LogLine[] {
 export function logged(child: TestProcess, event: string): LogLine[] {
   return logLines(child).filter((line) => line.event === event);
 }
+
+/** What a command says last when it fails: from `error:` on. */
+export function lastWords(child: TestProcess): string {
+  return /^error: [\s\S]*/mu.exec(child.stderr())?.[0] ?? '';
+}
+
+/** How many partitions a consumer claimed last. */
+export function partitionsHeld(consumer: TestProcess): number {
+  const claimed = logged(consumer, 'partitions.claimed').at(-1)?.['partitions'];
+  return Array.isArray(claimed) ? claimed.length : 0;
+}

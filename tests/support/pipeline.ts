@@ -49,6 +49,8 @@ export interface Pipeline extends AsyncDisposable {
   count(): Promise<number>;
   /** Where the ledger stands, by partition. */
   ledger(): Promise<ReadonlyMap<number, bigint>>;
+  /** As eventually(); when it is in vain, with what the consumers said. */
+  until(what: string, check: () => Promise<boolean> | boolean, options?: { readonly timeoutMs?: number }): Promise<void>;
   /** Waits until the ledger is at the end of everything sent. */
   untilLoaded(options?: { readonly timeoutMs?: number }): Promise<void>;
   /** Waits as untilLoaded, then fails unless topic = table + dead letters, exactly. */
@@ -89,15 +91,21 @@ export async function openPipeline({ partitions = 3, env = {}, ...options }: Pip
     );
     return new Map(rows.map((row) => [row.partition_id, BigInt(row.next_offset)]));
   };
-  const untilLoaded: Pipeline['untilLoaded'] = async ({ timeoutMs = LOAD_MS_MAX } = {}) => {
-    const isLoaded = async (): Promise<boolean> => {
-      const stands = await ledger();
-      return [...ends].every(([partition, end]) => (stands.get(partition) ?? 0n) >= end);
-    };
-    await eventually(`${topic} loaded`, isLoaded, { timeoutMs, intervalMs: 50 }).catch((cause: unknown) => {
-      throw new Error(`Not loaded after ${timeoutMs} ms:\n${consumers.map((one) => one.stderr()).join('\n---\n')}`, { cause });
+  const words = (): string => consumers.map((one) => one.stderr()).join('\n---\n');
+  const until: Pipeline['until'] = async (what, check, { timeoutMs = LOAD_MS_MAX } = {}) => {
+    await eventually(what, check, { timeoutMs, intervalMs: 50 }).catch((cause: unknown) => {
+      throw new Error(`Not after ${timeoutMs} ms: ${what}\n${words()}`, { cause });
     });
   };
+  const untilLoaded: Pipeline['untilLoaded'] = (wait) =>
+    until(
+      'all loaded',
+      async () => {
+        const stands = await ledger();
+        return [...ends].every(([partition, end]) => (stands.get(partition) ?? 0n) >= end);
+      },
+      wait,
+    );
 
   return {
     brokers,
@@ -109,6 +117,7 @@ export async function openPipeline({ partitions = 3, env = {}, ...options }: Pip
     sent,
     sendRecords,
     ledger,
+    until,
     untilLoaded,
     send: (count) => {
       const from = eventCount;
@@ -130,10 +139,7 @@ export async function openPipeline({ partitions = 3, env = {}, ...options }: Pip
       const [rows, letters] = await Promise.all([readRows(database), readTopic({ brokers, topic: deadLetterTopic })]);
       const account = takeAccount({ topic, sent, rows, letters, lettersMayRepeat });
       const { problems } = account;
-      if (problems.length > 0)
-        throw new Error(
-          `${problems.length} problems:\n${problems.slice(0, 20).join('\n')}\n${consumers.map((one) => one.stderr()).join('\n---\n')}`,
-        );
+      if (problems.length > 0) throw new Error(`${problems.length} problems:\n${problems.slice(0, 20).join('\n')}\n${words()}`);
       if (account.rows + account.letters === 0) throw new Error('Nothing was sent: the accounting says nothing');
       return account;
     },

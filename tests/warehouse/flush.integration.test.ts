@@ -242,7 +242,7 @@ describe.each(COMBINATIONS)(
 
     it('takes no time in proportion to the product of batch and table, however little the planner knows of the table', async () => {
       if (isolation !== 'read committed') return;
-    await using quick = openWarehouse({ ...connection, statementTimeoutMs: 3_000 });
+      await using quick = openWarehouse({ ...connection, statementTimeoutMs: 3_000 });
       await database.query('ALTER TABLE growthbook.experiment_exposures SET (autovacuum_enabled = false)');
       const claimed = await claim(quick);
       for (const from of [0n, 10n, 20n]) {
