@@ -5,7 +5,7 @@ import { drainOnce } from './consume.ts';
 import { writeFileSync } from 'node:fs';
 await using stack = await openStack();
 await using table = await openTable(stack.postgres);
-const set = { records: 200_000, endMs: Date.now() };
+const set = { records: 300_000, endMs: Date.now() };
 await createTopics(stack.brokers, { exposures: 6, 'exposures.dlq': 1 });
 await fillTopic(stack.brokers, 'exposures', set);
 await table.setKey(false);
@@ -34,15 +34,21 @@ const small: Patch[] = [...fetch2, ['commands/consume.js', 'bufferBytesMax: batc
 const grow = (n: number): Patch[] => [['cli.js', /^/, `import v8 from 'node:v8'; v8.setFlagsFromString('--heap-growing-percent=${n}');\n`]];
 const copyValue: Patch[] = [['core/load/batch.js', 'batch.records.push(record);', "batch.records.push({ ...record, key: record.key && Buffer.from(record.key), value: record.value && Buffer.from(record.value) });"]];
 void over; void buf; void named;
-const variants: [string, 'postgres' | 'redshift', Patch[]][] = [
-  ['default', 'postgres', []], ['grow 20', 'postgres', grow(20)], ['grow 50', 'postgres', grow(50)], ['small', 'postgres', small], ['small grow 30', 'postgres', [...small, ...grow(30)]],
-  ['small copyValue', 'postgres', [...small, ...copyValue]],
-  ['rs small', 'redshift', small], ['rs small grow 30', 'redshift', [...small, ...grow(30)]], ['rs s g30 named', 'redshift', [...small, ...grow(30), ...named]],
+void copyValue;
+const variants: [string, 'postgres' | 'redshift', Patch[], Record<string, string>?][] = [
+  ['4MB', 'postgres', [], { GBX_BATCH_BYTES_MAX: '4000000' }],
+  ['4MB small', 'postgres', small, { GBX_BATCH_BYTES_MAX: '4000000' }],
+  ['8MB small', 'postgres', small],
+  ['8MB small g100', 'postgres', [...small, ...grow(100)]],
+  ['4MB small g100', 'postgres', [...small, ...grow(100)], { GBX_BATCH_BYTES_MAX: '4000000' }],
+  ['rs 8 small named', 'redshift', [...small, ...named]],
+  ['rs 4 small named', 'redshift', [...small, ...named], { GBX_BATCH_BYTES_MAX: '4000000' }],
+  ['rs 4 small', 'redshift', small, { GBX_BATCH_BYTES_MAX: '4000000' }],
 ];
-for (const [name, dialect, patches] of variants) {
+for (const [name, dialect, patches, env = {}] of variants) {
   patch(patches);
   await table.truncate();
-  const d = await drainOnce({ stack, topic: 'exposures', records: set.records, dialect, nodeFlags: ['--import', stack.dir + '/mem.mjs'] });
+  const d = await drainOnce({ stack, topic: 'exposures', records: set.records, dialect, env, nodeFlags: ['--import', stack.dir + '/mem.mjs'] });
   await table.assertLoaded(set);
   console.log(name.padEnd(16), Math.round(d.recordsPerSecond), d.cpuSecondsPer100k.toFixed(2), Math.round(d.rssPeakMb), d.batches, JSON.stringify(d.stepShares, (k, v) => typeof v === 'number' ? Math.round(v * 100) : v), readFileSync(stack.dir + '/mem.json', 'utf8').replace(/,"atRss.*/, ''));
 }

@@ -33,6 +33,8 @@ const METADATA_AGE_MS_MAX = 10_000;
 /** How long the broker may hold a fetch; also how soon a resumed partition is read again. */
 const FETCH_WAIT_MS = 250;
 const HEARTBEAT_MS_MAX = 3_000;
+/** No batch may queue behind a held callback, of partitions that the topic gets later neither: their order would be lost. */
+const CONCURRENT_MIN = 256;
 /** How often a held callback looks to the heart; kafkajs beats it once in its interval. */
 const HOLD_MS = 500;
 const COMMIT_MS_MAX = 5_000;
@@ -134,7 +136,7 @@ async function start(parts: Parts): Promise<{ readonly running: Promise<void> }>
   const running = consumer.run({
     autoCommit: false,
     eachBatchAutoResolve: false,
-    partitionsConsumedConcurrently: options.partitionCount,
+    partitionsConsumedConcurrently: Math.max(options.partitionCount, CONCURRENT_MIN),
     eachBatch: (payload) => onBatch(parts, payload),
   });
   return { running: running.catch((error: unknown) => fail(parts, error)) };

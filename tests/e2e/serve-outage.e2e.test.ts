@@ -1,6 +1,6 @@
 // The contract of `gbx serve` without a broker that works: it starts, says that it is not ready and why, refuses within
 // its time, never hangs, and is ready again by itself. These tests have a broker of their own, which they stop and freeze.
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
@@ -61,6 +61,24 @@ test('gbx serve starts without Kafka, alive and not ready, and refuses at once',
   expect((await serve.readyz()).text).toContain('GBX_KAFKA_UNREACHABLE');
   serve.process.signal('SIGTERM');
   expect(await serve.process.exit({ timeoutMs: 10_000 })).toMatchObject({ code: 0 });
+});
+
+test('gbx serve does not send to brokers whose certificate it cannot verify, says which setting to look at, and does with the right one', async () => {
+  const { tlsBrokers, ca } = testStack();
+  const topic = await createTopic();
+  await using wary = await startServe({ brokers: tlsBrokers, topic, env: { GBX_KAFKA_TLS: 'on' }, untilReady: false });
+  const ready = await eventually('the reason', async () => {
+    const { status, text } = await wary.readyz();
+    return text.includes('GBX_KAFKA_TLS') && { status, text };
+  });
+  expect(ready.status).toBe(503);
+  expect(ready.text).toContain('GBX_KAFKA_CA_FILE');
+  expect((await postTimed(wary)).status).toBe(503);
+
+  const caFile = join(dataDir, 'ca.pem');
+  await writeFile(caFile, ca);
+  await using trusting = await startServe({ brokers: tlsBrokers, topic, env: { GBX_KAFKA_TLS: 'on', GBX_KAFKA_CA_FILE: caFile } });
+  expect((await postTimed(trusting)).status).toBe(200);
 });
 
 test('Kafka gone and back under load: quick refusals, no hang, nothing accepted is lost, ready again by itself', async () => {

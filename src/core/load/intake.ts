@@ -6,14 +6,15 @@ import { isSameRecord } from './last-record.ts';
 import type { Loop, RecordsEvent } from './loop.ts';
 
 /**
- * @returns `gap` where the log does not go on at the expected offset (retention, or a topic made anew); else `taken`.
+ * @returns `gap` where the records are not those that follow what was read; else `taken`.
  * @throws {GbxError} GBX_TOPIC_CHANGED
  */
 export function takeIn(loop: Loop, event: RecordsEvent): 'taken' | 'gap' {
   const held = loop.held.get(event.partition);
-  // Of a former assignment, or read before the seek.
-  if (held === undefined || event.fetchOffset < held.expectedOffset) return 'taken';
-  if (event.fetchOffset > held.expectedOffset) return 'gap';
+  if (held === undefined) return 'taken';
+  // What was read before the seek never gets here: another offset means that the client reset its position by itself,
+  // onwards because records expired, or backwards because the log is another one.
+  if (event.fetchOffset !== held.expectedOffset) return 'gap';
   held.expectedOffset = event.nextOffset;
   const index = compareLastRecord(loop, held, event);
   const { metrics } = loop.deps;

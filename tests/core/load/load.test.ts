@@ -90,25 +90,28 @@ describe('runLoad()', () => {
     expect(await running.stop()).toEqual({ recordsRead: 2, rowsInserted: 2, flushes: 1 });
   });
 
-  it('throws away what comes from before the seek, and of partitions that it does not hold', async () => {
+  it('throws away records of partitions that it does not hold', async () => {
     const bench = setUp();
     const running = start(bench);
     joined(bench);
     await running.pass(100);
     bench.source.give(recordsEvent([exposureRecord(0, 7), exposureRecord(1, 7)]));
-    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
-    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
     await running.pass(1_000);
-    expect(bench.warehouse.flushed).toHaveLength(1);
+    expect(bench.warehouse.flushed).toEqual([]);
     await running.stop();
   });
 
-  it('claims again when the log goes on beyond where it was read to', async () => {
+  it.each([
+    ['beyond where it was read to', 8],
+    ['before where it was read to', 0],
+  ])('claims again when the log goes on %s', async (_, offset) => {
     const bench = setUp();
     const running = start(bench);
     joined(bench);
     await running.pass(100);
-    bench.source.give(recordsEvent([exposureRecord(8)]));
+    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1), exposureRecord(2)]));
+    await running.pass(500);
+    bench.source.give(recordsEvent([exposureRecord(offset)]));
     await running.pass(1_000);
     expect(bench.log.events()).toContain('log.gap_found');
     expect(bench.source.sought).toHaveLength(2);
