@@ -1,5 +1,6 @@
 // Ceilings (b) and (c), a program of its own: the same rows into the same table, without Kafka, ledger or deduplication.
-// (b) COPY into a temporary table and INSERT .. SELECT from there; (c) multi-row INSERT by bind parameters.
+// (b) COPY into a temporary table and INSERT .. SELECT from there; (c) multi-row INSERT by bind parameters, as it is and,
+// to be known, as a prepared statement.
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import pg from 'pg';
@@ -10,7 +11,7 @@ import { programInput } from './children.ts';
 import { exposuresOf, type RecordSet } from './records.ts';
 
 export interface CeilingWarehouseInput {
-  readonly how: 'copy' | 'insert';
+  readonly how: 'copy' | 'insert' | 'prepared';
   readonly connection: {
     readonly host: string;
     readonly port: number;
@@ -30,7 +31,7 @@ async function main({ how, connection, set }: CeilingWarehouseInput): Promise<vo
   await client.connect();
   const exposureAt = exposuresOf(set);
   const rows = Array.from({ length: set.records }, (_, i) => valuesOf(exposureAt(i)));
-  const seconds = how === 'copy' ? await timeCopy(client, rows) : await timeInsert(client, rows);
+  const seconds = how === 'copy' ? await timeCopy(client, rows) : await timeInsert(client, rows, how === 'prepared');
   await client.end();
   console.log(JSON.stringify({ recordsPerSecond: set.records / seconds }));
 }
@@ -57,10 +58,14 @@ async function timeCopy(client: pg.Client, rows: readonly Values[]): Promise<num
   return (performance.now() - startedMs) / 1000;
 }
 
-async function timeInsert(client: pg.Client, rows: readonly Values[]): Promise<number> {
-  const statements = slices(rows, INSERT_ROWS).map((slice) => ({ text: insertText(slice.length), values: slice.flat() }));
+/** Prepared: the server reads the text of a full statement once, and the values alone from then on. */
+async function timeInsert(client: pg.Client, rows: readonly Values[], isPrepared: boolean): Promise<number> {
+  const statements = slices(rows, INSERT_ROWS).map((slice) => {
+    const statement = { text: insertText(slice.length), values: slice.flat() };
+    return isPrepared ? { ...statement, name: `insert-${slice.length}` } : statement;
+  });
   const startedMs = performance.now();
-  for (const { text, values } of statements) await client.query(text, values);
+  for (const statement of statements) await client.query(statement);
   return (performance.now() - startedMs) / 1000;
 }
 

@@ -24,6 +24,7 @@ export interface Drain {
 
 export interface DrainRequest {
   readonly stack: Stack;
+  readonly database: string;
   readonly topic: string;
   readonly records: number;
   readonly dialect: 'postgres' | 'redshift';
@@ -63,8 +64,8 @@ export async function drainOnce(request: DrainRequest): Promise<Drain> {
   return summarize({ claimed, batches, records, before, after });
 }
 
-function settings({ stack, topic, dialect }: DrainRequest): Record<string, string> {
-  const { host, port, user, password, database } = stack.postgres;
+function settings({ stack, database, topic, dialect }: DrainRequest): Record<string, string> {
+  const { host, port, user, password } = stack.postgres;
   return {
     KAFKA_BOOTSTRAP_SERVERS: stack.brokers,
     GBX_TOPIC: topic,

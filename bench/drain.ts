@@ -8,7 +8,7 @@ import { median, medianRun } from './median.ts';
 import type { BenchOptions } from './options.ts';
 import type { RecordSet } from './records.ts';
 import type { Stack } from './stack.ts';
-import { openTable, type Table } from './table.ts';
+import { createTable, type Table } from './table.ts';
 import { createTopics, fillTopic, PARTITIONS } from './topic.ts';
 
 export type Dialect = DrainRequest['dialect'];
@@ -28,6 +28,8 @@ export interface Ceilings {
   readonly kafka: number[];
   readonly copy: number[];
   readonly insert: number[];
+  /** Nothing is measured against it. */
+  readonly prepared: number[];
 }
 
 export interface DrainFigures {
@@ -42,41 +44,50 @@ export interface DrainFigures {
 
 interface Bench {
   readonly stack: Stack;
-  readonly table: Table;
   readonly topic: string;
   readonly set: RecordSet;
-  readonly options: BenchOptions;
+  readonly runs: number;
+}
+
+/** A table to be loaded, in a database of its own: the empty and the full one take turns. */
+interface Target {
+  readonly table: Table;
+  readonly rowsBefore: number;
 }
 
 export async function benchDrain(stack: Stack, options: BenchOptions): Promise<DrainFigures> {
   const { records, rows, runs } = options;
-  await using table = await openTable(stack.postgres);
-  const bench: Bench = { stack, table, options, ...(await prepareTopic(stack, 'exposures', records)) };
-  await table.setKey(false);
-  const ceilings: Ceilings = { kafka: [], copy: [], insert: [] };
-  const cases = [...(await runCases(bench, { hasKey: false, rowsBefore: 0 }, (round) => measureCeilings(bench, ceilings, round)))];
-  const backlog = options.backlog > 1 ? await drainBacklog(bench) : undefined;
-  await table.setKey(true);
-  cases.push(...(await runCases(bench, { hasKey: true, rowsBefore: 0 })));
+  const bench: Bench = { stack, runs, ...(await prepareTopic(stack, 'exposures', records)) };
+  await using empty = await createTable(stack.postgres, 'bench_empty');
+  await using full = await createTable(stack.postgres, 'bench_full');
+  const targets: Target[] = [{ table: empty, rowsBefore: 0 }];
+  const ceilings: Ceilings = { kafka: [], copy: [], insert: [], prepared: [] };
+  for (const table of [empty, full]) await table.setKey(false);
   if (rows > 0) {
-    await table.setKey(false);
-    say(`filling the table with ${rows} rows`);
-    await table.fill(rows, bench.set);
-    say(`the table holds ${Math.round((await table.bytes()) / 1_000_000)} MB`);
-    cases.push(...(await runCases(bench, { hasKey: false, rowsBefore: rows })));
-    await table.setKey(true);
-    cases.push(...(await runCases(bench, { hasKey: true, rowsBefore: rows })));
+    say(`filling a table with ${rows} rows`);
+    await full.fill(rows, bench.set);
+    say(`it holds ${Math.round((await full.bytes()) / 1_000_000)} MB`);
+    targets.push({ table: full, rowsBefore: rows });
   }
+  const cases = await runCases(bench, {
+    targets,
+    hasKey: false,
+    beside: (round) => measureCeilings(bench, { table: empty, ceilings, round }),
+  });
+  const backlog = options.backlog > 1 ? await drainBacklog(stack, empty, records * options.backlog) : undefined;
+  for (const { table } of targets) await table.setKey(true);
+  cases.push(...(await runCases(bench, { targets, hasKey: true, beside: async () => undefined })));
   return { records, rows, runs, ceilings, cases, backlog };
 }
 
 /** One drain under the profiler, which writes its profile into the folder. */
 export async function profileDrain(stack: Stack, options: BenchOptions, profileDir: string): Promise<Drain> {
-  await using table = await openTable(stack.postgres);
+  await using table = await createTable(stack.postgres, 'bench_profile');
   const { set, topic } = await prepareTopic(stack, 'exposures', options.records);
   await table.setKey(false);
   const nodeFlags = ['--cpu-prof', '--cpu-prof-interval', '500', '--cpu-prof-dir', profileDir];
-  const drain = await drainOnce({ stack, topic, records: set.records, dialect: options.profileDialect, nodeFlags });
+  const { database } = table;
+  const drain = await drainOnce({ stack, database, topic, records: set.records, dialect: options.profileDialect, nodeFlags });
   await table.assertLoaded(set);
   return drain;
 }
@@ -89,45 +100,43 @@ async function prepareTopic(stack: Stack, topic: string, records: number): Promi
   return { topic, set };
 }
 
-type CaseKind = Pick<DrainCase, 'hasKey' | 'rowsBefore'>;
+interface CasesOptions {
+  readonly targets: readonly Target[];
+  readonly hasKey: boolean;
+  readonly beside: (round: number) => Promise<void>;
+}
 
-/** Both dialects in turn, round after round, so that what slows the machine for a while slows both. */
-async function runCases(
-  bench: Bench,
-  kind: CaseKind,
-  beside: (round: number) => Promise<void> = async () => undefined,
-): Promise<DrainCase[]> {
-  const drains = new Map<Dialect, Drain[]>(DIALECTS.map((dialect) => [dialect, []]));
-  for (let round = 0; round < bench.options.runs; round++) {
+/** All in turn, round after round, so that what slows the machine for a while slows all that are compared. */
+async function runCases(bench: Bench, { targets, hasKey, beside }: CasesOptions): Promise<DrainCase[]> {
+  const kinds = targets.flatMap((target) => DIALECTS.map((dialect) => ({ target, dialect, drains: [] as Drain[] })));
+  for (let round = 0; round < bench.runs; round++) {
     await beside(round);
-    for (const dialect of DIALECTS) {
-      await resetTable(bench, kind);
-      const drain = await drainOnce({ stack: bench.stack, topic: bench.topic, records: bench.set.records, dialect });
-      await bench.table.assertLoaded(bench.set);
-      drains.get(dialect)?.push(drain);
-      say(`${dialect}, ${kind.hasKey ? 'key' : 'no key'}, ${kind.rowsBefore} rows before: ${describe(drain)}`);
+    for (const { target, dialect, drains } of kinds) {
+      const drain = await drainInto(target, bench, dialect);
+      drains.push(drain);
+      say(`${dialect}, ${hasKey ? 'key' : 'no key'}, ${target.rowsBefore} rows before: ${describe(drain)}`);
     }
   }
-  await resetTable(bench, kind);
-  return [...drains].map(([dialect, runs]) => ({
-    ...kind,
+  return kinds.map(({ target, dialect, drains }) => ({
     dialect,
-    drain: medianRun(runs, (run) => run.recordsPerSecond),
-    recordsPerSecond: runs.map((run) => run.recordsPerSecond),
+    hasKey,
+    rowsBefore: target.rowsBefore,
+    drain: medianRun(drains, (run) => run.recordsPerSecond),
+    recordsPerSecond: drains.map((run) => run.recordsPerSecond),
   }));
 }
 
-function resetTable({ table, set }: Bench, { rowsBefore }: CaseKind): Promise<void> {
-  return rowsBefore === 0 ? table.truncate() : table.removeLoaded(set);
+/** Leaves the table as it was. */
+async function drainInto({ table, rowsBefore }: Target, { stack, topic, set }: Bench, dialect: Dialect): Promise<Drain> {
+  const drain = await drainOnce({ stack, database: table.database, topic, records: set.records, dialect });
+  await table.assertLoaded(set);
+  await (rowsBefore === 0 ? table.truncate() : table.removeLoaded(set));
+  return drain;
 }
 
-async function drainBacklog({ stack, table, options }: Bench): Promise<DrainFigures['backlog']> {
-  const records = options.records * options.backlog;
+async function drainBacklog(stack: Stack, table: Table, records: number): Promise<DrainFigures['backlog']> {
   const { set, topic } = await prepareTopic(stack, 'exposures-backlog', records);
-  await table.truncate();
-  const drain = await drainOnce({ stack, topic, records, dialect: 'postgres' });
-  await table.assertLoaded(set);
-  await table.truncate();
+  const drain = await drainInto({ table, rowsBefore: 0 }, { stack, topic, set, runs: 1 }, 'postgres');
   say(`backlog of ${records}: ${describe(drain)}`);
   return { records, drain };
 }
@@ -136,21 +145,29 @@ interface Rate {
   readonly recordsPerSecond: number;
 }
 
-async function measureCeilings({ stack, table, topic, set }: Bench, ceilings: Ceilings, round: number): Promise<void> {
-  const { host, port, user, password, database } = stack.postgres;
-  const connection = { host, port, user, password, database };
+interface CeilingsOptions {
+  readonly table: Table;
+  readonly ceilings: Ceilings;
+  readonly round: number;
+}
+
+async function measureCeilings({ stack, topic, set }: Bench, { table, ceilings, round }: CeilingsOptions): Promise<void> {
+  const { host, port, user, password } = stack.postgres;
+  const connection = { host, port, user, password, database: table.database };
   const kafkaInput: CeilingKafkaInput = { brokers: stack.brokers, topic, records: set.records };
   const kafka = await runProgram<Rate>('ceiling-kafka.ts', kafkaInput);
   ceilings.kafka.push(kafka.recordsPerSecond);
-  for (const how of ['copy', 'insert'] as const) {
-    await table.truncate();
+  for (const how of ['copy', 'insert', 'prepared'] as const) {
     const input: CeilingWarehouseInput = { how, connection, set };
     const { recordsPerSecond } = await runProgram<Rate>('ceiling-warehouse.ts', input);
     await table.assertLoaded(set);
+    await table.truncate();
     ceilings[how].push(recordsPerSecond);
   }
   const now = (rates: readonly number[]): string => `${Math.round(rates[round] ?? Number.NaN)}/s`;
-  say(`ceilings: bare kafkajs ${now(ceilings.kafka)}, COPY ${now(ceilings.copy)}, INSERT ${now(ceilings.insert)}`);
+  say(
+    `ceilings: bare kafkajs ${now(ceilings.kafka)}, COPY ${now(ceilings.copy)}, INSERT ${now(ceilings.insert)}, prepared ${now(ceilings.prepared)}`,
+  );
 }
 
 /** Against the table's ceilings: the medians. */

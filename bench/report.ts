@@ -16,6 +16,7 @@ export function drainTables(figures: DrainFigures): string {
       ['(a) bare kafkajs: read and `JSON.parse`', rate(kafka), spread(ceilings.kafka)],
       ['(b) `COPY` into a temporary table, `INSERT .. SELECT`', rate(copy), spread(ceilings.copy)],
       ['(c) `INSERT` of 1,000 rows by bind parameters', rate(insert), spread(ceilings.insert)],
+      ['to be known: (c) as a prepared statement', rate(median(ceilings.prepared)), spread(ceilings.prepared)],
     ],
   );
   const caseTable = table(

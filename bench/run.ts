@@ -1,11 +1,11 @@
 // `npm run bench`: starts its own Kafka and PostgreSQL, measures, prints the figures and writes them into README.md.
 // Every figure that has to be reached is a ratio of two rates of the same run on the same machine.
 import { mkdtemp } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { benchDrain, profileDrain } from './drain.ts';
 import { benchHttp } from './http.ts';
-import { type BenchOptions, parseOptions } from './options.ts';
+import { type BenchOptions, type Part, parseOptions } from './options.ts';
 import { readSelfTimes } from './profile.ts';
 import { drainTables, httpTables, startTables } from './report.ts';
 import { openStack, type Stack } from './stack.ts';
@@ -13,19 +13,22 @@ import { benchStart } from './start.ts';
 import { describeRun, writeSection } from './write-readme.ts';
 
 const FUNCTIONS_SHOWN = 40;
+const LOAD_MAX = 0.5;
 
 async function main(): Promise<void> {
   const argv = process.argv.slice(2);
   const options = parseOptions(argv);
+  const about = await describeRun(argv);
+  const [load = 0] = loadavg();
+  if (load > LOAD_MAX) console.error(`bench: this machine is busy (load average ${load.toFixed(1)}): the ratios will tell little`);
   await using stack = await openStack();
-  for (const [signal, exitCode] of [['SIGINT', 130], ['SIGTERM', 143]] as const) {
-    process.once(signal, () => void stack[Symbol.asyncDispose]().finally(() => process.exit(exitCode)));
+  for (const [signal, exitCode] of [['SIGINT', 130] as const, ['SIGTERM', 143] as const]) {
+    process.once(signal, () => void stack[Symbol.asyncDispose]().then(() => process.exit(exitCode)));
   }
   if (options.profile) {
     await profile(stack, options);
     return;
   }
-  const about = await describeRun(argv);
   for (const part of options.parts) {
     const text = await measure(part, stack, options);
     console.log(`\n## ${part}\n\n${text}`);
@@ -33,7 +36,7 @@ async function main(): Promise<void> {
   }
 }
 
-async function measure(part: BenchOptions['parts'][number], stack: Stack, options: BenchOptions): Promise<string> {
+async function measure(part: Part, stack: Stack, options: BenchOptions): Promise<string> {
   switch (part) {
     case 'drain':
       return drainTables(await benchDrain(stack, options));
@@ -53,4 +56,12 @@ async function profile(stack: Stack, options: BenchOptions): Promise<void> {
   }
 }
 
-await main();
+// A wrong flag is no bug: one line will do.
+await main().catch((error: unknown) => {
+  console.error(error instanceof RangeError || isWrongFlag(error) ? error.message : error);
+  process.exitCode = 1;
+});
+
+function isWrongFlag(error: unknown): error is Error {
+  return error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS');
+}

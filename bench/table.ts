@@ -9,6 +9,7 @@ const SQL_DIR = new URL('../sql/', import.meta.url);
 const DAYS = 90;
 
 export interface Table extends AsyncDisposable {
+  readonly database: string;
   /** As on Redshift, which does not enforce it: without. */
   setKey(isWanted: boolean): Promise<void>;
   /** Rows of the past 90 days, up to the end of the set, with an index that plays the part of Redshift's zone maps. */
@@ -21,14 +22,21 @@ export interface Table extends AsyncDisposable {
   bytes(): Promise<number>;
 }
 
-export async function openTable({ host, port, user, password, database }: PostgresServer): Promise<Table> {
-  const client = new pg.Client({ host, port, user, password, database, options: '-c timezone=UTC' });
+/** In a new database of this name. */
+export async function createTable({ host, port, user, password }: PostgresServer, database: string): Promise<Table> {
+  const place = { host, port, user, password, options: '-c timezone=UTC' };
+  const maker = new pg.Client({ ...place, database: 'postgres' });
+  await maker.connect();
+  await maker.query(`CREATE DATABASE ${database}`);
+  await maker.end();
+  const client = new pg.Client({ ...place, database });
   await client.connect();
   const run = async (text: string, values?: readonly unknown[]): Promise<Record<string, unknown>[]> =>
     (await client.query(text, values === undefined ? undefined : [...values])).rows;
   const files = (await readdir(SQL_DIR)).filter((name) => name.endsWith('.sql')).sort();
   for (const file of files) await run(await readFile(new URL(file, SQL_DIR), 'utf8'));
   return {
+    database,
     async setKey(isWanted) {
       await run(`ALTER TABLE ${TABLE} DROP CONSTRAINT IF EXISTS experiment_exposures_pkey`);
       if (isWanted) await run(`ALTER TABLE ${TABLE} ADD CONSTRAINT experiment_exposures_pkey PRIMARY KEY (exposure_id)`);
@@ -40,7 +48,7 @@ export async function openTable({ host, port, user, password, database }: Postgr
       await run('CHECKPOINT');
     },
     async truncate() {
-      await run(`DROP INDEX IF EXISTS growthbook.experiment_exposures_ts; TRUNCATE ${TABLE}, growthbook.gbx_ledger`);
+      await run(`TRUNCATE ${TABLE}, growthbook.gbx_ledger`);
       await run('CHECKPOINT');
     },
     async removeLoaded(set) {

@@ -1,12 +1,12 @@
 // The generated parts of bench/README.md: what stands between the markers of a section is replaced, all else is kept.
 import { execFileSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
-import { cpus, release, totalmem, type } from 'node:os';
+import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import type { Part } from './options.ts';
 
 const README = new URL('README.md', import.meta.url);
 
-/** Machine, versions, date, commit and command, as one line of Markdown. */
+/** Machine, versions, date, commit and command, as a paragraph of Markdown. To be called before anything runs: it tells how busy the machine is. */
 export async function describeRun(argv: readonly string[]): Promise<string> {
   const [cpu] = cpus();
   const machine = `${cpu?.model.trim() ?? 'unknown CPU'}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}`;
@@ -14,7 +14,8 @@ export async function describeRun(argv: readonly string[]): Promise<string> {
   const changed = git('status', '--porcelain', '--', '.', ':(exclude)bench/README.md') === '' ? '' : ' with changes';
   const command = ['npm run bench', ...(argv.length > 0 ? ['--', ...argv] : [])].join(' ');
   const date = new Date().toISOString().slice(0, 16).replace('T', ' ');
-  return `Measured ${date} UTC at commit ${commit}${changed} by \`${command}\`, Node ${process.versions.node}, on: ${machine}.`;
+  const [load = 0] = loadavg();
+  return `Measured ${date} UTC at commit ${commit}${changed} by \`${command}\`, Node ${process.versions.node}, on: ${machine}; load average before: ${load.toFixed(1)}.`;
 }
 
 function git(...args: readonly string[]): string {

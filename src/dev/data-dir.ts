@@ -1,6 +1,6 @@
 // The folder of `gbx dev`: whose it is, and what is thrown away for a fresh start. It is shared with others (the bootstrap
 // of `npm start` keeps its lock there): only what is named here is touched.
-import { mkdir, open, readFile, rm } from 'node:fs/promises';
+import { mkdir, readFile, rm } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import process from 'node:process';
 import { GbxError } from '../core/errors.ts';
@@ -38,8 +38,7 @@ export async function openDataDir(dir: string, { fresh }: OpenDataDirOptions): P
 async function takeLock(lock: string, path: string): Promise<void> {
   for (;;) {
     try {
-      await (await open(lock, 'wx')).close();
-      return await writePidFile(lock, process.pid);
+      return await writePidFile(lock, process.pid, 'wx');
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
     }

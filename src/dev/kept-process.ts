@@ -3,9 +3,11 @@
 // the server in order and after the grace the whole process group by force. So stopping and being orphaned are one path.
 import { spawn } from 'node:child_process';
 import { type FileHandle, open } from 'node:fs/promises';
+import { platform } from 'node:os';
 import process from 'node:process';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
+import { GbxError } from '../core/errors.ts';
 
 /**
  * $1 stop signal, $2 grace in seconds, $3 delay in seconds when orphaned, then the command. Descriptor 0 is the pipe from
@@ -59,8 +61,13 @@ export interface KeptProcess extends AsyncDisposable {
   stop(): Promise<Exit>;
 }
 
-/** Starts the command under a keeper. @throws {Error} when not even the keeper's shell starts */
+/** Starts the command under a keeper. @throws {GbxError} GBX_LOCAL_STACK where there is no shell to be one */
 export async function openKeptProcess(options: KeptProcessOptions): Promise<KeptProcess> {
+  if (platform() === 'win32') {
+    throw new GbxError('GBX_LOCAL_STACK', 'The local stack runs on Linux and macOS only', {
+      hint: 'use WSL 2, or run gbx serve and gbx consume with servers that you have',
+    });
+  }
   const { output } = options;
   const file: FileHandle | undefined = 'file' in output ? await open(output.file, 'a') : undefined;
   const sink = file?.fd ?? 'pipe';

@@ -14,8 +14,10 @@ interface FormerOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-export async function writePidFile(file: string, pid: number): Promise<void> {
-  await writeFile(file, `${pid} ${(await startTimeOf(pid)) ?? ''}\n`);
+/** @param flag `wx` fails with EEXIST where there is one */
+export async function writePidFile(file: string, pid: number, flag: 'w' | 'wx' = 'w'): Promise<void> {
+  const startTime = await startTimeOf(pid);
+  await writeFile(file, `${pid} ${startTime ?? ''}\n`, { flag });
 }
 
 /** Waits until the process that the file names is gone. @throws {GbxError} GBX_LOCAL_STACK where it does not go */

@@ -1,5 +1,6 @@
 // Opening and closing a port: failures to listen get names, and closing answers what is in flight before it ends.
-import type { AddressInfo } from 'node:net';
+import type { ServerResponse } from 'node:http';
+import type { AddressInfo, Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
 import type { Clock } from '../core/clock.ts';
 import { GbxError } from '../core/errors.ts';
@@ -16,10 +17,13 @@ export interface Listening {
   readonly port: number;
   /** With a host that can be opened from this machine, wherever it listens. */
   readonly url: string;
+  /** Stops listening and resolves when what is in flight is answered, however long that takes. */
+  close(): Promise<void>;
 }
 
 /** @throws {GbxError} GBX_PORT_IN_USE, GBX_CONFIG */
-export async function listen(app: FastifyInstance, { host, port, setting }: ListenOptions): Promise<Listening> {
+export async function listen(app: FastifyInstance, { host, port, setting, clock }: ListenOptions & { clock: Clock }): Promise<Listening> {
+  const connections = watchConnections(app);
   try {
     // For `localhost` Fastify would open a second, hidden server on ::1, whose connections nobody closes.
     await app.listen({ host: host === 'localhost' ? '127.0.0.1' : host, port });
@@ -27,19 +31,34 @@ export async function listen(app: FastifyInstance, { host, port, setting }: List
     throw translate(error, { host, port, setting });
   }
   const address = app.server.address() as AddressInfo;
-  return { port: address.port, url: `http://${nameOf(host)}:${address.port}` };
+  return { port: address.port, url: `http://${nameOf(host)}:${address.port}`, close: () => close(app, { connections, clock }) };
 }
 
 /** Stops listening and resolves when every request in flight is answered and every connection gone. */
-export async function close(app: FastifyInstance, clock: Clock): Promise<void> {
+async function close(app: FastifyInstance, { connections, clock }: { connections: Connections; clock: Clock }): Promise<void> {
   const closed = new AbortController();
   const closing = app.close().finally(() => closed.abort());
-  // A connection falls idle when its answer is out, and then would stay open for the whole keep-alive time.
+  // Node closes idle connections once, knows none that never sent a request, and enforces no time limit from here on.
   while (!closed.signal.aborted) {
-    app.server.closeIdleConnections();
+    for (const [socket, response] of connections) if (response === undefined || response.writableFinished) socket.destroy();
     await clock.sleep(25, closed.signal);
   }
   await closing;
+}
+
+/** Each open connection with its last response; undefined before the first request is there. */
+type Connections = ReadonlyMap<Socket, ServerResponse | undefined>;
+
+function watchConnections(app: FastifyInstance): Connections {
+  const connections = new Map<Socket, ServerResponse | undefined>();
+  app.server.on('connection', (socket) => {
+    connections.set(socket, undefined);
+    socket.once('close', () => connections.delete(socket));
+  });
+  app.server.on('request', ({ socket }, response) => {
+    connections.set(socket, response);
+  });
+  return connections;
 }
 
 function nameOf(host: string): string {

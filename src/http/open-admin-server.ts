@@ -6,7 +6,7 @@ import type { Metrics } from '../core/metrics.ts';
 import { answerError } from './answer.ts';
 import { createApp } from './create-app.ts';
 import { addHealthRoutes, type HealthDeps } from './health-routes.ts';
-import { close, type Listening, type ListenOptions, listen } from './listen.ts';
+import { type Listening, type ListenOptions, listen } from './listen.ts';
 
 export interface AdminServerOptions extends Omit<HealthDeps, 'metrics'>, ListenOptions {
   readonly metrics: Metrics & HealthDeps['metrics'];
@@ -26,7 +26,7 @@ export async function openAdminServer(options: AdminServerOptions): Promise<Admi
     ...listening,
     async [Symbol.asyncDispose]() {
       app.server.closeAllConnections();
-      await close(app, options.clock);
+      await listening.close();
     },
   };
 }

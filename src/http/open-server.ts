@@ -6,7 +6,7 @@ import { answerError, answerJson } from './answer.ts';
 import { createApp } from './create-app.ts';
 import { addHealthRoutes, type HealthDeps, isAllOk } from './health-routes.ts';
 import { addIngestRoutes, INGEST_PATHS, type IngestDeps } from './ingest-routes.ts';
-import { close, type Listening, type ListenOptions, listen } from './listen.ts';
+import { type Listening, type ListenOptions, listen } from './listen.ts';
 import { createLoadBound } from './load-bound.ts';
 import { addReadRoutes, type ReadDeps } from './read-routes.ts';
 
@@ -26,8 +26,6 @@ export interface ServerOptions
 export interface Server extends Listening, AsyncDisposable {
   /** Requests with a body that are in work. */
   readonly requestsInFlight: () => number;
-  /** Stops listening and answers what is in flight, however long that takes. */
-  close(): Promise<void>;
 }
 
 const REQUESTS_MAX = 4096;
@@ -35,7 +33,7 @@ const POSTED_BYTES_MAX = 128_000_000;
 
 /** @throws {GbxError} GBX_PORT_IN_USE, GBX_CONFIG */
 export async function openServer(options: ServerOptions): Promise<Server> {
-  const { log, metrics, clock, bodyBytesMax, acceptTimeoutMs, readiness } = options;
+  const { log, metrics, bodyBytesMax, acceptTimeoutMs, readiness } = options;
   const app = createApp({ log, metrics, bodyBytesMax, answerMsMax: acceptTimeoutMs });
   const loadBound = createLoadBound({ requestsMax: options.requestsMax ?? REQUESTS_MAX, bytesMax: POSTED_BYTES_MAX, bodyBytesMax });
   addBodyParsers(app);
@@ -61,7 +59,6 @@ export async function openServer(options: ServerOptions): Promise<Server> {
   return {
     ...listening,
     requestsInFlight: () => loadBound.requests,
-    close: () => close(app, clock),
     async [Symbol.asyncDispose]() {
       app.server.closeAllConnections();
       await app.close();

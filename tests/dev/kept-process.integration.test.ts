@@ -60,16 +60,18 @@ describe('openKeptProcess()', () => {
     await gone(kept.pid);
   });
 
-  it('leaves nothing when the parent is killed with SIGKILL', async () => {
+  it('leaves nothing when the parent is killed with SIGKILL, those with a delay last', async () => {
     const parent = `
       import { openKeptProcess } from ${JSON.stringify(SOURCE)};
-      const kept = await openKeptProcess({ command: '/bin/sh', args: ['-c', 'sleep 1000'], output: { file: ${JSON.stringify(join(dir, 'log'))} }, graceSeconds: 1 });
-      console.log('kept ' + kept.pid);`;
+      const open = (orphanDelaySeconds) => openKeptProcess({ command: 'sleep', args: ['1000'], output: { file: ${JSON.stringify(join(dir, 'log'))} }, orphanDelaySeconds });
+      console.log('kept ' + (await open(0)).pid + ' ' + (await open(1)).pid);`;
     await using child = await startProcess(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', parent]);
-    const pid = Number((await child.line(/^kept/)).split(' ')[1]);
-    expect(await isAlive(pid)).toBe(true);
+    const [, first = 0, last = 0] = (await child.line(/^kept/)).split(' ').map(Number);
+    expect([await isAlive(first), await isAlive(last)]).toEqual([true, true]);
     child.signal('SIGKILL');
-    await gone(pid);
+    await gone(first);
+    expect(await isAlive(last)).toBe(true);
+    await gone(last);
   });
 
   it('hands over lines of both streams', async () => {

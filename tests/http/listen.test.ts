@@ -1,5 +1,6 @@
 // Opening fails with a name; closing loses no answer and does not wait for idle connections.
 import { Agent, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { expect, test } from 'vitest';
 import type { SendOutcome } from '../../src/core/accept/ports.ts';
 import { eventually } from '../support/eventually.ts';
@@ -62,6 +63,24 @@ test('close() answers what is in flight, refuses new connections, and does not w
   await closing;
   agent.destroy();
 });
+
+test('close() does not wait for connections that never sent a request, nor for one that sent a part of its head', async () => {
+  await using api = await openTestServer();
+  const sockets = await Promise.all(
+    Array.from(
+      { length: 2 },
+      () =>
+        new Promise<Socket>((resolve) => {
+          const socket = connect(api.server.port, '127.0.0.1', () => resolve(socket));
+          socket.on('error', () => undefined);
+        }),
+    ),
+  );
+  sockets[1]?.write('POST /exposure HTT');
+  const gone = Promise.all(sockets.map((socket) => new Promise((resolve) => socket.once('close', resolve))));
+  await api.server.close();
+  await gone;
+}, 5000);
 
 interface Answer {
   readonly status: number | undefined;

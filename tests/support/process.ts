@@ -7,8 +7,11 @@ import { systemClock } from '../../src/core/clock.ts';
 
 const GBX = fileURLToPath(new URL('../../bin/gbx', import.meta.url));
 
+/** To find programs and the cache of Kafka's jars. */
+const INHERITED = ['PATH', 'HOME', 'JAVA_HOME', 'XDG_CACHE_HOME'];
+
 interface ProcessOptions {
-  /** Added to PATH and HOME, which alone are passed on: no setting of the developer's shell reaches a test. */
+  /** Added to the few that are passed on: no setting of the developer's shell reaches a test. */
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
 }
@@ -43,7 +46,7 @@ export function startGbx(args: readonly string[], options: ProcessOptions = {}):
 }
 
 export async function startProcess(command: string, args: readonly string[], { env = {}, cwd }: ProcessOptions = {}): Promise<TestProcess> {
-  const inherited = { PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '' };
+  const inherited = Object.fromEntries(INHERITED.map((name) => [name, process.env[name]]));
   const child = spawn(command, args, { cwd, env: { ...inherited, ...env }, stdio: ['pipe', 'pipe', 'pipe'] });
   await new Promise<void>((resolve, reject) => child.once('spawn', resolve).once('error', reject));
   child.stdin.on('error', () => undefined);

@@ -104,8 +104,19 @@ interface FollowOptions {
 }
 
 async function followUntil({ openSource }: WatchDeps, { follower, onPlaced, signal }: FollowOptions): Promise<void> {
-  await using source = await openSource();
+  const opening = openSource();
+  // The end does not wait for a broker that does not answer.
+  await Promise.race([opening, aborted(signal)]);
+  if (signal.aborted) {
+    void opening.then((late) => late[Symbol.asyncDispose]()).catch(() => undefined);
+    return;
+  }
+  await using source = await opening;
   await followTopic(source, follower, { onPlaced, signal });
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** One question at a time. */
