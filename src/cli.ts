@@ -53,13 +53,15 @@ function leave(reason: string, exitCode: number): never {
 }
 
 function watchStreams(): void {
-  for (const stream of [process.stdout, process.stderr]) {
-    stream.on('error', (error: NodeJS.ErrnoException) => {
-      // The reader has seen enough, as in `gbx … | head`: that is no failure.
-      if (error.code === 'EPIPE') process.exit(EXIT.done);
-      throw error;
-    });
-  }
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The reader has seen enough, as in `gbx … | head`: that is no failure.
+    if (error.code === 'EPIPE') process.exit(EXIT.done);
+    throw error;
+  });
+  process.stderr.on('error', (error: NodeJS.ErrnoException) => {
+    // Who collects the log is gone: exposures matter more than their log.
+    if (error.code !== 'EPIPE') throw error;
+  });
 }
 
 function report(thrown: unknown): number {

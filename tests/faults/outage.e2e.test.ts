@@ -15,6 +15,7 @@ import type { TestProcess } from '../support/process.ts';
 import { eventually, testStack } from '../support/stack.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 
+const BEYOND_SESSION_MS = 8_000;
 const OUTAGE_MS = process.env['GBX_FAULTS'] === 'long' ? 70_000 : 10_000;
 
 async function readiness(consumer: TestProcess): Promise<{ readonly code: number; readonly body: string }> {
@@ -84,8 +85,8 @@ describe.concurrent('gbx consume', () => {
     const opened = logged(consumer, 'circuit.opened')[0];
     expect(opened).toMatchObject({ level: 'error', code: 'GBX_WAREHOUSE_SCHEMA', next_step: expect.stringContaining('gbx migrate up') });
     expect((await readiness(consumer)).code).toBe(503);
-    // Longer than the session: it must not lose its place in the group.
-    await systemClock.sleep(8_000);
+    // It must not lose its place in the group.
+    await systemClock.sleep(BEYOND_SESSION_MS);
     await database.query('ALTER TABLE growthbook.elsewhere RENAME TO experiment_exposures');
     await expectHealed(pipeline, { consumer, rows: 600 });
     expect(logged(consumer, 'group.joined')).toHaveLength(1);

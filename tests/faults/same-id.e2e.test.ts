@@ -6,12 +6,11 @@ import { systemClock } from '../../src/core/clock.ts';
 import { logged, partitionsHeld } from '../support/log-lines.ts';
 import { openPipeline, otherTraffic, type Pipeline, recordOf } from '../support/pipeline.ts';
 import { type FrontendMessage, openPostgresProxy } from '../support/postgres-proxy.ts';
-import { openDatabase, testStack } from '../support/stack.ts';
+import { eventually, openDatabase, testStack } from '../support/stack.ts';
 
 const IDS = 100;
 /** The second one needs a millisecond or so from BEGIN to its INSERT when nothing holds it. */
 const HEAD_START_MS = 400;
-const OVERLAP_MS_MAX = 10_000;
 
 interface Rendezvous {
   /** From now on the two flushes wait for each other. */
@@ -35,8 +34,7 @@ function createRendezvous(): Rendezvous {
       if (!armed || released || message.statement === undefined) return 'forward';
       if (message.sql?.startsWith('BEGIN; LOCK TABLE')) begun.add(consumer);
       if (message.sql === 'COMMIT' && begun.has(consumer)) {
-        const deadline = systemClock.elapsed() + OVERLAP_MS_MAX;
-        while (begun.size < 2 && systemClock.elapsed() < deadline) await systemClock.sleep(5);
+        await eventually('both in a flush', () => begun.size === 2);
         await systemClock.sleep(HEAD_START_MS);
         if (!released) overlapped = begun.size;
         released = true;

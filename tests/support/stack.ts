@@ -40,7 +40,10 @@ export async function createTopic({
   await admin.connect();
   try {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
-    await admin.createTopics({ topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }], waitForLeaders: false });
+    await admin.createTopics({
+      topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
+      waitForLeaders: false,
+    });
     // kafkajs's own wait fails where the broker has not heard of the topic yet.
     await eventually(`leaders of ${topic}`, async () => {
       const { topics } = await admin.fetchTopicMetadata({ topics: [topic] });
