@@ -20,7 +20,12 @@ export async function run(context: CommandContext): Promise<number> {
   const connection = kafkaConnection(context, { clientId: 'gbx-serve' });
   await using reader = config.dbHost === undefined ? undefined : openReader(warehouseConnection(context, { clientId: 'gbx-serve' }));
   const metrics = createMetrics();
-  await using sender = keepSender({ open: () => openSender(connection, config.kafkaTopic), clock, random, log });
+  await using sender = keepSender({
+    open: () => openSender(connection, { topic: config.kafkaTopic, acceptTimeoutMs: config.acceptTimeoutMs }),
+    clock,
+    random,
+    log,
+  });
   const acceptor = createAcceptor({ send: sender.send, isUp: sender.isUp, clock, random, metrics, log, timeoutMs: config.acceptTimeoutMs });
   await Promise.race([sender.tried, clock.sleep(FIRST_ATTEMPT_MS, signal)]);
 
@@ -52,8 +57,14 @@ export async function run(context: CommandContext): Promise<number> {
   return await drain({ server, acceptor, context });
 }
 
-async function openSender(connection: Parameters<typeof openProducer>[0], topic: string): Promise<Sender> {
-  const producer = await openProducer(connection, { topics: [topic] });
+/** One send ends before the requests in it have to be answered: then it is known what left and what did not. */
+const ATTEMPT_SHARE = 0.9;
+
+async function openSender(
+  connection: Parameters<typeof openProducer>[0],
+  { topic, acceptTimeoutMs }: { readonly topic: string; readonly acceptTimeoutMs: number },
+): Promise<Sender> {
+  const producer = await openProducer(connection, { topics: [topic], attemptMs: acceptTimeoutMs * ATTEMPT_SHARE });
   return {
     send: (records) => producer.send(topic, records),
     isUp: producer.isUp,

@@ -23,15 +23,17 @@ interface PendingLetter {
 }
 
 const BACKOFF = { firstMs: 200, maxMs: 3_000 };
+/** Then the caller hears of it, holds its batch and says so; what is written by then is not written again. */
+const ATTEMPTS_MAX = 5;
 
 /**
- * The writer tries again until all are acknowledged or its signal aborts; a letter may be written twice, and is known by
- * its `gbx-origin`. It throws GBX_TOPIC_MISSING, GBX_RECORD_TOO_LARGE, or, once aborted, GBX_SEND_UNKNOWN.
+ * The writer tries a few times, or until its signal aborts; a letter may be written twice, and is known by its
+ * `gbx-origin`. It throws GBX_TOPIC_MISSING, GBX_RECORD_TOO_LARGE, or, where no acknowledgement comes, GBX_SEND_UNKNOWN.
  */
 export function createDeadLetterWriter(producer: RecordProducer, options: DeadLetterOptions): WriteDeadLetters {
   const { topic, sourceTopic, clock, random } = options;
 
-  return async (letters, signal) => {
+  return async (letters, onWritten, signal) => {
     let pending: readonly PendingLetter[] = letters.map((letter) => ({ letter, brief: false }));
     for (let attempt = 0; pending.length > 0; attempt++) {
       const nowMs = clock.now();
@@ -39,10 +41,11 @@ export function createDeadLetterWriter(producer: RecordProducer, options: DeadLe
         topic,
         pending.map(({ letter, brief }) => asRecord(letter, { sourceTopic, nowMs, brief })),
       );
+      for (const [index, { letter }] of pending.entries()) if (outcomes[index]?.kind === 'acked') onWritten(letter);
       pending = pending.flatMap((one, index) => leftOver(one, outcomes[index], topic));
       if (pending.length === 0) return;
       if (outcomes.some(({ kind }) => kind === 'not-sent')) await assertTopic(producer, topic);
-      if (signal?.aborted) throw givenUp(topic, pending.length, outcomes);
+      if (signal?.aborted || attempt + 1 >= ATTEMPTS_MAX) throw givenUp(topic, pending.length, outcomes);
       await clock.sleep(backoffMs(attempt, BACKOFF, random), signal);
     }
   };

@@ -17,9 +17,9 @@ export interface MemberOptions {
   readonly rebalanceTimeoutMs: number;
   /** What may wait to be taken, in memory; beyond it fetching is held back. */
   readonly bufferBytesMax: number;
-  /** Of one answer of a broker. @default 4 MB */
+  /** Of one answer of a broker. @default 2 MB */
   readonly fetchBytesMax?: number;
-  /** Of one partition in it. @default 1 MB */
+  /** Of one partition in it. @default 500 kB */
   readonly partitionBytesMax?: number;
 }
 
@@ -83,16 +83,14 @@ export async function openMember(connection: KafkaConnection, options: MemberOpt
   const { running } = await start(parts);
   return {
     take: (ms, signal) => take(parts, ms, signal),
-    seek: (positions) => {
-      if (!state.closing.signal.aborted && state.failure === undefined) buffer.seek(positions);
-    },
+    seek: (positions) => seek(parts, positions),
     commit: (positions) => commit(parts, positions),
     close: () => close(parts, running),
   };
 }
 
 function createConsumer({ kafka }: KafkaClient, options: MemberOptions): Consumer {
-  const { group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytesMax = 4_000_000, partitionBytesMax = 1_000_000 } = options;
+  const { group, sessionTimeoutMs, rebalanceTimeoutMs, fetchBytesMax = 2_000_000, partitionBytesMax = 500_000 } = options;
   return kafka.consumer({
     groupId: group,
     sessionTimeout: sessionTimeoutMs,
@@ -212,6 +210,17 @@ async function untilRoom({ buffer, state, connection }: Parts, heartbeat: EachBa
 
 function letGo({ held }: MemberState): void {
   for (const wake of held) wake();
+}
+
+/** kafkajs throws while it goes down; take() is to tell of that, as of everything else that ends the client. */
+function seek(parts: Parts, positions: ReadonlyMap<number, bigint>): void {
+  const { state, buffer } = parts;
+  if (state.closing.signal.aborted || state.failure !== undefined) return;
+  try {
+    buffer.seek(positions);
+  } catch (error) {
+    fail(parts, error);
+  }
 }
 
 async function take({ connection, state, buffer }: Parts, ms: number, signal?: AbortSignal): ReturnType<Source['take']> {

@@ -37,6 +37,8 @@ export interface RecordProducer {
 interface ProducerOptions {
   /** Looked up now, and watched: by them it is known whether the cluster is up. */
   readonly topics: readonly string[];
+  /** Limit of one send as a whole: connecting, sending, the answer. @default 6 s */
+  readonly attemptMs?: number;
 }
 
 /** @throws {GbxError} GBX_KAFKA_UNREACHABLE, GBX_KAFKA_TLS, GBX_KAFKA_AUTH, GBX_TOPIC_MISSING: within seconds */
@@ -53,7 +55,7 @@ export async function openProducer(connection: KafkaConnection, options: Produce
   });
   producer.on(producer.events.REQUEST_TIMEOUT, client.onRequestTimeout);
   const topics = createTopicWatch({ topicPartitions: (topic) => admin.topicPartitions(topic), clock, random, log });
-  const deps = { producer, clock, translate: client.translate, ackTimeoutMs: ACK_TIMEOUT_MS, attemptMs: ATTEMPT_MS };
+  const deps = { producer, clock, translate: client.translate, ackTimeoutMs: ACK_TIMEOUT_MS, attemptMs: options.attemptMs ?? ATTEMPT_MS };
 
   async function close(): Promise<void> {
     const late = (): Error => new Error('slow to close');

@@ -1,4 +1,4 @@
-// Two mends for kafkajs 2.2.4, whose last release is of February 2023; client.ts applies them before the first client.
+// Three mends for kafkajs 2.2.4, whose last release is of February 2023; client.ts applies them before the first client.
 // Bound to that very version: tests/kafka/patch-kafkajs.test.ts fails when the mended source is another one.
 import { createRequire } from 'node:module';
 
@@ -17,6 +17,12 @@ interface Connection {
   connect(): Promise<boolean>;
 }
 
+interface BrokerPool {
+  readonly brokers: Readonly<Record<string, unknown>>;
+  metadataExpireAt: number | null;
+  removeBroker(address: { readonly host: string; readonly port: number }): void;
+}
+
 interface Patchable<T> {
   readonly prototype: T;
 }
@@ -31,10 +37,12 @@ export function patchKafkaJs(): boolean {
   if (version !== PATCHED_VERSION) return false;
   const queue: Patchable<RequestQueue> = load('kafkajs/src/network/requestQueue');
   const connection: Patchable<Connection> = load('kafkajs/src/network/connection');
+  const pool: Patchable<BrokerPool> = load('kafkajs/src/cluster/brokerPool');
   if (patched.has(queue)) return true;
   patched.add(queue);
   patchIdleTimer(queue.prototype);
   patchReconnect(connection.prototype);
+  patchLastBroker(pool.prototype);
   return true;
 }
 
@@ -59,5 +67,17 @@ function patchReconnect(prototype: Connection): void {
       this.bytesNeeded = SIZE_BYTES;
     }
     return original.call(this);
+  };
+}
+
+/**
+ * A broker that closed its connection is forgotten until the next metadata; a consumer that begins to fetch anew in between
+ * and finds none at all gives up for good. So the last one stays, and the next metadata is asked for at once all the same.
+ */
+function patchLastBroker(prototype: BrokerPool): void {
+  const original = prototype.removeBroker;
+  prototype.removeBroker = function removeUnlessLast(this: BrokerPool, address) {
+    if (Object.keys(this.brokers).length > 1) original.call(this, address);
+    else this.metadataExpireAt = null;
   };
 }

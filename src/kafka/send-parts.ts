@@ -25,8 +25,11 @@ interface SendDeps {
 /** Of one part. `refused`: the broker took something of this send for wrong, this part or another one. */
 export type PartOutcome = SendOutcome;
 
-/** The broker appended nothing. Only types that no other request than Produce is answered with: metadata may be asked for behind it. */
-const NOT_APPENDED = new Set(['NOT_LEADER_FOR_PARTITION', 'NOT_ENOUGH_REPLICAS', 'CORRUPT_MESSAGE', 'KAFKA_STORAGE_ERROR']);
+/**
+ * The broker appended nothing. NOT_LEADER_FOR_PARTITION and KAFKA_STORAGE_ERROR are not among them: with acks=-1 they may also
+ * answer for records that were appended and replicated before the leader moved (kafka.server.DelayedProduce).
+ */
+const NOT_APPENDED = new Set(['NOT_ENOUGH_REPLICAS', 'CORRUPT_MESSAGE']);
 /** The broker will never append these, or not together. */
 const REFUSED = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_TIMESTAMP', 'INVALID_RECORD']);
 
@@ -48,7 +51,7 @@ export async function sendParts(topic: string, parts: readonly Part[], deps: Sen
     return parts.map(({ partition }) => verify(result, topic, partition));
   } catch (error) {
     const { message } = deps.translate(error, doing);
-    return watched.map((part) => judge({ error, reason: message, isEncoded: part.isEncoded(), isAlone: parts.length === 1 }));
+    return watched.map((part) => judge({ error, reason: message, isEncoded: part.cancel() === 'encoded', isAlone: parts.length === 1 }));
   } finally {
     limit.abort();
   }
@@ -78,7 +81,6 @@ function judge({ error, reason, isEncoded, isAlone }: FailedPart): PartOutcome {
 
 interface WatchedMessages {
   readonly messages: Message[];
-  isEncoded(): boolean;
   /** From here on they cannot be encoded any more, if they were not by now. */
   cancel(): 'encoded' | 'cancelled';
 }
@@ -105,7 +107,6 @@ function watchEncoding({ partition, records }: Part): WatchedMessages {
   }
   return {
     messages,
-    isEncoded: () => encoded,
     cancel: () => {
       cancelled = !encoded;
       return encoded ? 'encoded' : 'cancelled';

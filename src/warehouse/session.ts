@@ -9,6 +9,8 @@ import type { DialectName, WarehouseConnection } from './connection.ts';
 import { type ErrorPlace, translateError } from './translate-error.ts';
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/** From the first packet to a session that is set up. */
+const OPEN_MS_MAX = 15_000;
 const CLOSE_TIMEOUT_MS = 1_000;
 const KEEPALIVE_DELAY_MS = 10_000;
 /** How much longer than the server's own limit the client waits before it takes the connection for dead. */
@@ -57,6 +59,11 @@ interface SessionOptions {
 export async function openSession(connection: WarehouseConnection, options: SessionOptions): Promise<Session> {
   const place: ErrorPlace = { connection, doing: options.doing };
   const link = createLink(connection);
+  // The driver's own limit ends with the login; a server or a pooler that falls silent right after it would never be noticed.
+  const opened = new AbortController();
+  void connection.clock.sleep(OPEN_MS_MAX, opened.signal).then(() => {
+    if (!opened.signal.aborted) link.socket.destroy();
+  });
   try {
     await link.client.connect();
     const version = await link.client.query<{ version: string }>('select version()');
@@ -71,6 +78,8 @@ export async function openSession(connection: WarehouseConnection, options: Sess
   } catch (error) {
     await closeLink(connection, link);
     throw translateError(error, place);
+  } finally {
+    opened.abort();
   }
 }
 

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
-import { EXIT } from '../../src/core/errors.ts';
 import { userCacheDir } from '../../src/dev/kafka-jars.ts';
 import { openKafka } from '../../src/dev/kafka-server.ts';
 import { logged } from '../support/log-lines.ts';
@@ -118,11 +117,9 @@ describe.concurrent('gbx consume', () => {
     const { database } = pipeline;
     await pipeline.send(300);
     // Another session holds the ledger for longer than the consumer waits for a lock.
-    const held = { sql: /^BEGIN; LOCK TABLE/, nth: 2 };
-    let release: () => void = () => undefined;
-    const fault = onStatement(held, async (): Promise<MessageFate> => {
-      const locked = database.query('BEGIN; LOCK TABLE growthbook.gbx_ledger IN SHARE ROW EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT');
-      release = () => void locked.catch(() => undefined);
+    let holding: Promise<unknown> | undefined;
+    const fault = onStatement({ sql: /^BEGIN; LOCK TABLE/, nth: 2 }, async (): Promise<MessageFate> => {
+      holding = database.query('BEGIN; LOCK TABLE growthbook.gbx_ledger IN SHARE ROW EXCLUSIVE MODE; SELECT pg_sleep(3); COMMIT');
       await eventually('the lock', async () => {
         const rows = await database.query(
           `SELECT 1 FROM pg_locks WHERE relation = 'growthbook.gbx_ledger'::regclass AND mode = 'ShareRowExclusiveLock' AND granted`,
@@ -134,16 +131,15 @@ describe.concurrent('gbx consume', () => {
     await using proxy = await openPostgresProxy({ target: testStack().postgres, onMessage: fault.onMessage });
     await using consumer = await pipeline.consumer({ DB_PORT: String(proxy.port), GBX_LOCK_TIMEOUT_SECONDS: '1', GBX_LOG_LEVEL: 'debug' });
     expect(await pipeline.expectExact()).toMatchObject({ rows: 300, letters: 0 });
-    release();
     await fault.done;
+    await holding;
     expect(logged(consumer, 'flush.failed').filter((line) => line['code'] === 'GBX_WAREHOUSE_BUSY').length).toBeGreaterThan(0);
     expect(logged(consumer, 'circuit.opened')).toEqual([]);
   });
 });
 
 describe('gbx consume, with a broker of its own,', () => {
-  // One broker is a cluster that is gone as a whole: the client may give up, and is started again by whoever runs it.
-  it('loses and doubles nothing when the broker is killed in the midst of loading and comes back', async () => {
+  it('goes on when the broker, the only one, is killed in the midst of loading and comes back', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'gbx-outage-'));
     try {
       await using broker = await openKafka({ dataDir: dir, cacheDir: userCacheDir() });
@@ -157,19 +153,14 @@ describe('gbx consume, with a broker of its own,', () => {
       await using proxy = await openPostgresProxy({ target: testStack().postgres, onMessage: fault.onMessage });
       const consumer = await pipeline.consumer({ DB_PORT: String(proxy.port) });
       await fault.done;
-      let last = consumer;
-      const supervised = consumer.exited.then(async ({ code }) => {
-        if (code === EXIT.unavailable) last = await pipeline.consumer();
-      });
+      await systemClock.sleep(OUTAGE_MS);
       await using again = await openKafka({ dataDir: dir, cacheDir: userCacheDir(), ports: broker.ports });
       expect(again.brokers).toBe(broker.brokers);
       await pipeline.send(300);
       await pipeline.untilLoaded({ timeoutMs: 60_000 });
-      await expectHealed(pipeline, { consumer: last, rows: 1_800 });
-      await supervised;
-      if (last !== consumer) expect(consumer.stderr()).toMatch(/^error: .*\[GBX_KAFKA_UNREACHABLE\]\n {2}try: /mu);
+      await expectHealed(pipeline, { consumer, rows: 1_800 });
     } finally {
       await rm(dir, { recursive: true, force: true });
     }
-  }, 150_000);
+  }, 200_000);
 });

@@ -39,14 +39,14 @@ describe('createDeadLetterWriter()', () => {
     const topic = await createTopic({ partitions: 1, config: { 'max.message.bytes': '2000' } });
     await using producer = await openProducer(connectionTo(), { topics: [topic] });
     const write = createDeadLetterWriter(producer, { topic, sourceTopic: 'exposures', clock: systemClock, random: Math.random });
-    await write([{ ...letter({ value: Buffer.alloc(1600) }), message: 'x'.repeat(250) }]);
+    await write([{ ...letter({ value: Buffer.alloc(1600) }), message: 'x'.repeat(250) }], () => undefined);
     const [stored] = await readAll(topic, 1);
     expect([stored?.value?.length, stored?.headers['gbx-error-message'], stored?.headers['gbx-error-code']?.toString()]).toEqual([
       1600,
       undefined,
       'GBX_NOT_JSON',
     ]);
-    await expect(write([letter({ value: Buffer.alloc(2500) })])).rejects.toMatchObject({ code: 'GBX_RECORD_TOO_LARGE' });
+    await expect(write([letter({ value: Buffer.alloc(2500) })], () => undefined)).rejects.toMatchObject({ code: 'GBX_RECORD_TOO_LARGE' });
   });
 
   test('keeps bytes, key and headers, nulls and bytes that are no text', async () => {
@@ -54,7 +54,10 @@ describe('createDeadLetterWriter()', () => {
     await using producer = await openProducer(connectionTo(), { topics: [topic] });
     const write = createDeadLetterWriter(producer, { topic, sourceTopic: 'exposures', clock: systemClock, random: Math.random });
     const bytes = Buffer.from([0, 0xff, 0xfe]);
-    await write([letter({ value: bytes, headers: { trace: bytes } }), letter({ key: null, value: null, partition: 5, offset: 7n })]);
+    await write(
+      [letter({ value: bytes, headers: { trace: bytes } }), letter({ key: null, value: null, partition: 5, offset: 7n })],
+      () => undefined,
+    );
     const stored = await readAll(topic, 2);
     expect(stored.find(({ key }) => key !== null)).toMatchObject({ key: Buffer.from('k'), value: bytes, headers: { trace: bytes } });
     const other = stored.find(({ key }) => key === null);

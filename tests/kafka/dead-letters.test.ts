@@ -32,6 +32,8 @@ function writer(...script: SendOutcome[][]) {
   return { write, sent, clock, state };
 }
 
+const nobody = (): void => undefined;
+
 /** Moves the clock until the work is through. */
 async function drive(clock: ManualClock, work: Promise<unknown>): Promise<void> {
   let through = false;
@@ -46,12 +48,12 @@ describe('createDeadLetterWriter()', () => {
   test('throws when the topic is missing instead of waiting for it', async () => {
     const { write, state } = writer([DOWN]);
     state.partitions = undefined;
-    await expect(write([letter(1)])).rejects.toMatchObject({ code: 'GBX_TOPIC_MISSING' });
+    await expect(write([letter(1)], nobody)).rejects.toMatchObject({ code: 'GBX_TOPIC_MISSING' });
   });
 
   test('throws once aborted while a letter is not acknowledged', async () => {
     const { write } = writer([UNKNOWN]);
-    await expect(write([letter(1)], AbortSignal.abort())).rejects.toMatchObject({
+    await expect(write([letter(1)], nobody, AbortSignal.abort())).rejects.toMatchObject({
       code: 'GBX_SEND_UNKNOWN',
       message: expect.stringContaining('no answer'),
     });
@@ -59,7 +61,7 @@ describe('createDeadLetterWriter()', () => {
 
   test('leaves the message out of a letter that is too large, and throws where that is not enough', async () => {
     const { write, sent, clock } = writer([TOO_LARGE], [TOO_LARGE]);
-    const outcome = expect(write([letter(7)])).rejects.toMatchObject({
+    const outcome = expect(write([letter(7)], nobody)).rejects.toMatchObject({
       code: 'GBX_RECORD_TOO_LARGE',
       message: expect.stringContaining('partition 1, offset 7'),
     });
@@ -69,23 +71,35 @@ describe('createDeadLetterWriter()', () => {
 
   test('tries those again that were not acknowledged, and only those', async () => {
     const { write, sent, clock } = writer([ACKED, DOWN, UNKNOWN]);
-    const done = write([letter(1), letter(2), letter(3)]);
+    const told: bigint[] = [];
+    const done = write([letter(1), letter(2), letter(3)], ({ record }) => void told.push(record.offset));
     await drive(clock, done);
     expect(sent.map((records) => records.map(({ headers }) => headers?.['gbx-origin']))).toEqual([
       ['exposures/1/1/1', 'exposures/1/2/1', 'exposures/1/3/1'],
       ['exposures/1/2/1', 'exposures/1/3/1'],
     ]);
+    expect(told).toEqual([1n, 2n, 3n]);
+  });
+
+  test('gives up after a few attempts without an answer, and has told of those that are written', async () => {
+    const { write, sent, clock } = writer([ACKED, UNKNOWN], [UNKNOWN], [UNKNOWN], [UNKNOWN], [UNKNOWN]);
+    const told: bigint[] = [];
+    const outcome = expect(write([letter(1), letter(2)], ({ record }) => void told.push(record.offset))).rejects.toMatchObject({
+      code: 'GBX_SEND_UNKNOWN',
+    });
+    await drive(clock, outcome);
+    expect([sent.length, told]).toEqual([5, [1n]]);
   });
 
   test('keeps key, bytes and partition, and stamps the letter with the present', async () => {
     const { write, sent, clock } = writer();
-    await write([letter(1)]);
+    await write([letter(1)], nobody);
     expect(sent[0]?.[0]).toMatchObject({ key: Buffer.from('k'), value: Buffer.from([0xff]), partition: 1, timestampMs: clock.now() });
   });
 
   test('asks for nothing when there is nothing to write', async () => {
     const { write, sent } = writer();
-    await write([]);
+    await write([], nobody);
     expect(sent).toEqual([]);
   });
 });

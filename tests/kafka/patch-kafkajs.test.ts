@@ -8,6 +8,7 @@ import { PATCHED_VERSION, patchKafkaJs } from '../../src/kafka/patch-kafkajs.ts'
 const load = createRequire(import.meta.url);
 const CONNECTION = 'kafkajs/src/network/connection';
 const QUEUE = 'kafkajs/src/network/requestQueue';
+const POOL = 'kafkajs/src/cluster/brokerPool';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const logger = { ...quiet, namespace: () => quiet };
@@ -21,10 +22,11 @@ afterEach(() => {
 });
 
 describe('patchKafkaJs()', () => {
-  // When this fails, kafkajs was changed: read what the two files do now, and whether the mends still fit.
+  // When this fails, kafkajs was changed: read what the files do now, and whether the mends still fit.
   test.each([
     [QUEUE, 'b55986089c14f8f7'],
     [CONNECTION, '2a993b2e74421ca6'],
+    [POOL, '9994863e891ac2ab'],
     ['kafkajs/src/protocol/requests/produce/v3/request.js', '993a3db997827088'],
   ])('knows the source of %s', (file, hash) => {
     expect(
@@ -56,6 +58,19 @@ describe('patchKafkaJs()', () => {
     queue.push({ entry: { correlationId: 1 }, expectResponse: true, sendRequest: () => undefined });
     expect(vi.getTimerCount()).toBe(1);
     queue.destroy();
+  });
+
+  test('lets a pool forget brokers but the last one, which a consumer needs to begin anew', () => {
+    const BrokerPool = load(POOL);
+    const pool = new BrokerPool({ connectionPoolBuilder: {}, logger });
+    pool.brokers = { 1: { nodeId: 1, connectionPool: { host: 'a', port: 1 } }, 2: { nodeId: 2, connectionPool: { host: 'b', port: 1 } } };
+    pool.seedBroker = pool.brokers[1];
+    pool.removeBroker({ host: 'a', port: 1 });
+    expect(pool.getNodeIds()).toEqual(['2']);
+    pool.metadataExpireAt = 1;
+    pool.removeBroker({ host: 'b', port: 1 });
+    expect(pool.getNodeIds()).toEqual(['2']);
+    expect(pool.metadataExpireAt).toBeNull();
   });
 
   test('lets a connection begin anew after one that broke in the middle of an answer', async () => {

@@ -45,10 +45,26 @@ describe('sendParts()', () => {
     expect(kinds).toEqual(['unknown', 'not-sent']);
   });
 
+  test('keeps what it calls not sent from being sent later', async () => {
+    // kafkajs goes on with the other brokers' requests after one of them has failed.
+    let goOn = (): void => undefined;
+    const late: Message[][] = [];
+    const kinds = await outcomes([0, 1], async ({ messages }) => {
+      encode(messages.slice(0, 2), 0);
+      goOn = () => late.push(messages.slice(2));
+      throw new Error('connection lost');
+    });
+    goOn();
+    expect(kinds).toEqual(['unknown', 'not-sent']);
+    expect(() => late[0]?.map(({ timestamp }) => timestamp)).toThrow('given up before it was sent');
+  });
+
   test.each([
-    ['NOT_LEADER_FOR_PARTITION', 'not-sent'],
     ['NOT_ENOUGH_REPLICAS', 'not-sent'],
     ['NOT_ENOUGH_REPLICAS_AFTER_APPEND', 'unknown'],
+    // The leader may have moved after the append.
+    ['NOT_LEADER_FOR_PARTITION', 'unknown'],
+    ['KAFKA_STORAGE_ERROR', 'unknown'],
     ['REQUEST_TIMED_OUT', 'unknown'],
     ['MESSAGE_TOO_LARGE', 'refused'],
     // Metadata is asked for behind a lost Produce, and answers these too.

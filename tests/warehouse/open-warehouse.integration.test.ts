@@ -8,6 +8,7 @@ import type { WarehouseConnection } from '../../src/warehouse/connection.ts';
 import { openWarehouse } from '../../src/warehouse/open-warehouse.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { collectingLog } from '../support/log.ts';
+import { onStatement, openPostgresProxy } from '../support/postgres-proxy.ts';
 import { eventually, openDatabase, type TestDatabase, testStack } from '../support/stack.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { claim, exposure, newScope, requestOf } from './flush-fixtures.ts';
@@ -38,6 +39,14 @@ describe('connecting', () => {
     const error = await failureOf({ port: proxy.port });
     expect(error).toMatchObject({ code: 'GBX_WAREHOUSE_UNREACHABLE', failure: 'transient', exitCode: 69 });
     expect(String(error)).toContain(`gbx@127.0.0.1:${proxy.port}/${database.name}: connect ECONNREFUSED`);
+  });
+
+  it('fails as GBX_WAREHOUSE_UNREACHABLE where the server logs in and then falls silent', async () => {
+    const silent = onStatement({ sql: /select version/ }, () => new Promise(() => undefined));
+    await using proxy = await openPostgresProxy({ target: connection, onMessage: silent.onMessage });
+    // The limit is 15 s: its clock runs fifty times as fast.
+    const clock: Clock = { ...systemClock, sleep: (ms, signal) => systemClock.sleep(ms / 50, signal) };
+    expect(await failureOf({ port: proxy.port, clock })).toMatchObject({ code: 'GBX_WAREHOUSE_UNREACHABLE', failure: 'transient' });
   });
 
   it('fails as GBX_WAREHOUSE_UNREACHABLE where there is no such host', async () => {

@@ -85,12 +85,16 @@ type Attempt =
 async function tryClaim(deps: ClaimDeps, partitions: readonly number[], options: ClaimOptions): Promise<Attempt> {
   const { source, warehouse, log } = deps;
   const owner = deps.newOwner();
-  if (partitions.length === 0) return { kind: 'claimed', owner, held: [] };
+  const scope: LedgerScope = { clusterId: source.clusterId, group: source.group, topic: source.topic };
+  if (partitions.length === 0) {
+    // A member that stands by learns now, not at the failover, whether it can reach the warehouse.
+    await warehouse.readLedger(scope);
+    return { kind: 'claimed', owner, held: [] };
+  }
   // Read before the ledger: it can only move forward in between, so `committed` beyond it is somebody else's work.
   const offsets = new Map((await source.offsets(partitions)).map((known) => [known.partition, known]));
   const startAt = new Map<number, bigint>();
   for (const known of offsets.values()) startAt.set(known.partition, startOffset(known, options.startFrom));
-  const scope: LedgerScope = { clusterId: source.clusterId, group: source.group, topic: source.topic };
   const rows = await warehouse.claim({ scope, owner, host: options.host, partitions, startAt });
   const held: HeldPartition[] = [];
   for (const row of rows) {

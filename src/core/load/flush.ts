@@ -72,11 +72,11 @@ async function attempt(
   // Before the ledger moves past them, and once a process, however often the batch is read or tried again.
   const unwritten = pending.filter((letter) => !lettersWritten.has(placeOf(letter)));
   if (unwritten.length > 0) {
-    await writeDeadLetters(unwritten, signal);
-    for (const letter of unwritten) {
+    const onWritten = (letter: DeadLetter): void => {
       lettersWritten.add(placeOf(letter));
       metrics.count('gbx_records_dead_lettered_total', 1, { reason: letter.code });
-    }
+    };
+    await writeDeadLetters(unwritten, onWritten, signal);
   }
   const rows: readonly Exposure[] = batch.exposures;
   return warehouse.flush({

@@ -44,9 +44,12 @@ export async function onFenced(loop: Loop, holders: readonly LedgerRow[]): Promi
   while (deps.clock.elapsed() < untilMs && !signal.aborted) {
     const event = await (loop.taking ?? deps.source.take(untilMs - deps.clock.elapsed(), signal));
     loop.taking = undefined;
-    if (event?.kind === 'joined') return onJoined(loop, event.partitions);
+    if (event?.kind !== 'joined') continue;
+    // A rebalance of our own group explains it: no other consumer is to blame.
+    loop.fencedAtMs.pop();
+    return onJoined(loop, event.partitions);
   }
-  if (loop.fencedAtMs.length >= FENCED_MAX) throw fencedForGood(by);
+  if (!signal.aborted && loop.fencedAtMs.length >= FENCED_MAX) throw fencedForGood(by);
   await takeOver(loop, mine);
 }
 
@@ -77,6 +80,16 @@ async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void
     loop.owner = claim.owner;
     for (const held of claim.held) loop.held.set(held.partition, held);
     deps.status.partitions = loop.held.size;
+    forgetLetters(loop);
     return;
+  }
+}
+
+/** Dead letters that the ledger has passed, or that are another member's by now, are not met again. */
+function forgetLetters({ deps, held }: Loop): void {
+  for (const place of deps.lettersWritten) {
+    const [partition, offset] = place.split('/');
+    const holding = held.get(Number(partition));
+    if (holding === undefined || BigInt(offset ?? 0) < holding.ledgerOffset) deps.lettersWritten.delete(place);
   }
 }

@@ -64,8 +64,11 @@ export interface DeadLetter {
 /** Why a record is given up; the first five come from decoding. */
 export type DeadLetterCode = 'GBX_NOT_JSON' | 'GBX_NOT_AN_OBJECT' | 'GBX_EMPTY' | 'GBX_INVALID_FIELD' | 'GBX_TOO_DEEP' | 'GBX_ID_REUSED';
 
-/** Writes dead letters, acknowledged and verified, or throws: then none may be taken for written. */
-export type WriteDeadLetters = (letters: readonly DeadLetter[], signal?: AbortSignal) => Promise<void>;
+/** Told of each dead letter when it is acknowledged, whatever becomes of the others. */
+export type OnWritten = (letter: DeadLetter) => void;
+
+/** Writes dead letters, acknowledged and verified; when it throws, those that were not told of are not written. */
+export type WriteDeadLetters = (letters: readonly DeadLetter[], onWritten: OnWritten, signal?: AbortSignal) => Promise<void>;
 
 // --- The warehouse ---------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { GbxError } from '../../../src/core/errors.ts';
 import { type ClaimResult, claimPartitions } from '../../../src/core/load/claim.ts';
 import { markRecord } from '../../../src/core/load/last-record.ts';
 import type { LedgerRow } from '../../../src/core/load/ports.ts';
@@ -81,6 +82,16 @@ describe('claimPartitions()', () => {
     const bench = setUp();
     bench.source.known = [{ partition: 0, start: 2n, end: 50n, committed: undefined }];
     expect(await claim(bench, startFrom)).toMatchObject({ held: [{ ledgerOffset: offset }] });
+  });
+
+  it('speaks to the warehouse even when it stands by without partitions', async () => {
+    const { deps, options } = setUp();
+    const readLedger = () => Promise.reject(new GbxError('GBX_WAREHOUSE_AUTH', 'wrong password'));
+    const claimed = claimPartitions({ ...deps, warehouse: { ...deps.warehouse, readLedger } }, [], {
+      ...options,
+      signal: new AbortController().signal,
+    });
+    await expect(claimed).rejects.toThrow('wrong password');
   });
 
   it('gives way to a join that comes while it waits for the warehouse', async () => {

@@ -149,7 +149,12 @@ export function setUp(): Bench {
   const deps: LoadDeps = {
     source,
     warehouse,
-    writeDeadLetters: async (given) => void letters.push(...given),
+    writeDeadLetters: async (given, onWritten) => {
+      for (const letter of given) {
+        letters.push(letter);
+        onWritten(letter);
+      }
+    },
     decode: (record) => decodeRecord(record, { clusterId: 'c', topic: 'exposures' }),
     newOwner: () => `owner-${owners++}`,
     status: { partitions: undefined, isDraining: false },

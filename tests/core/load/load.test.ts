@@ -185,6 +185,22 @@ describe('runLoad()', () => {
     expect(running.ended()).toMatchObject({ code: 'GBX_FENCED', exitCode: 75, message: expect.stringContaining('other on elsewhere') });
   });
 
+  it('does not count a fence that a join of its own group explains', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    for (let i = 0; i < 4; i++) {
+      joined(bench);
+      await running.pass(200);
+      bench.warehouse.answers.push(FENCED);
+      bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+      await running.pass(500);
+    }
+    joined(bench);
+    await running.pass(500);
+    expect(running.ended()).toBeUndefined();
+    await running.stop();
+  });
+
   it('flushes what it has taken when it is told to stop, commits it, and takes no more', async () => {
     const bench = setUp();
     const running = start(bench);

@@ -5,7 +5,7 @@ import { decodeRecord } from '../../../../src/core/exposure/decode.ts';
 import type { LogRecord } from '../../../../src/core/exposure/exposure.ts';
 import { createCircuit } from '../../../../src/core/load/circuit.ts';
 import { runLoad } from '../../../../src/core/load/load.ts';
-import type { DeadLetter, Source, SourceEvent } from '../../../../src/core/load/ports.ts';
+import type { DeadLetter, OnWritten, Source, SourceEvent } from '../../../../src/core/load/ports.ts';
 import { silentLog } from '../../../support/log.ts';
 import { noMetrics } from '../../../support/metrics.ts';
 import { createWarehouse, writeDeadLetters } from './warehouse.ts';
@@ -22,7 +22,7 @@ export function startMember(world: World): Member {
   const deps = {
     source: member.source,
     warehouse: createWarehouse(world, member),
-    writeDeadLetters: (letters: readonly DeadLetter[]) => writeDeadLetters(world, member, letters),
+    writeDeadLetters: (letters: readonly DeadLetter[], onWritten: OnWritten) => writeDeadLetters(world, member, { letters, onWritten }),
     decode: (record: LogRecord) => decodeRecord(record, PLACE),
     newOwner: () => `${member.name}-${world.owners++}`,
     clock: memberClock(world, member),

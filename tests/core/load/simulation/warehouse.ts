@@ -1,7 +1,15 @@
 // A model of the warehouse: one ledger lock, compare-and-swap, anti-join, and answers that get lost.
 import { GbxError } from '../../../../src/core/errors.ts';
 import type { Exposure } from '../../../../src/core/exposure/exposure.ts';
-import type { ClaimRequest, DeadLetter, FlushOutcome, FlushRequest, LedgerRow, Warehouse } from '../../../../src/core/load/ports.ts';
+import type {
+  ClaimRequest,
+  DeadLetter,
+  FlushOutcome,
+  FlushRequest,
+  LedgerRow,
+  OnWritten,
+  Warehouse,
+} from '../../../../src/core/load/ports.ts';
 import { checkAccounted, identityOf } from './checks.ts';
 import { answer, isFaulty, type Member, note, type World } from './world.ts';
 
@@ -122,12 +130,18 @@ function lost(world: World): GbxError {
   return new GbxError('GBX_WAREHOUSE_UNSURE', 'simulated: no answer to COMMIT');
 }
 
-export async function writeDeadLetters(world: World, member: Member, letters: readonly DeadLetter[]): Promise<void> {
+/** A part of them may be written when it fails. */
+export async function writeDeadLetters(
+  world: World,
+  member: Member,
+  { letters, onWritten }: { readonly letters: readonly DeadLetter[]; readonly onWritten: OnWritten },
+): Promise<void> {
   await answer(world, member, world.random() * 20);
-  if (isFaulty(world, 0.1)) throw new GbxError('GBX_KAFKA_UNREACHABLE', 'simulated');
-  if (world.guards.deadLetterFirst === false && isFaulty(world, 0.5)) return;
-  for (const { record } of letters) {
-    world.letters.add(identityOf(record));
+  for (const letter of letters) {
+    if (isFaulty(world, 0.1)) throw new GbxError('GBX_KAFKA_UNREACHABLE', 'simulated');
+    const isLost = world.guards.deadLetterFirst === false && isFaulty(world, 0.5);
+    if (!isLost) world.letters.add(identityOf(letter.record));
+    onWritten(letter);
     note(world, 'dead letters');
   }
 }
