@@ -112,7 +112,8 @@ function sourceOptions({ config }: CommandContext): Parameters<typeof openSource
     group: consumerGroup,
     sessionTimeoutMs: sessionTimeoutSeconds * 1000,
     rebalanceTimeoutMs: (lockTimeoutSeconds + statementTimeoutSeconds) * 1000 + REBALANCE_SPARE_MS,
-    bufferBytesMax: batchBytesMax / 2,
+    // The batches hold the rest: this only bridges the time between two fetches.
+    bufferBytesMax: batchBytesMax / 4,
   };
 }
 

@@ -40,7 +40,7 @@ export const SETTINGS = {
 
   batchSize: { env: 'BATCH_SIZE', flag: '--batch-size', type: 'integer', min: 1, max: 100_000, unit: 'rows', default: 100, about: 'Records that make a batch due.' },
   batchTimeoutSeconds: { env: 'BATCH_TIMEOUT_SECONDS', flag: '--batch-timeout', type: 'integer', min: 1, max: 3600, unit: 'seconds', default: 30, about: 'Age of a batch’s first record that makes it due.' },
-  batchRowsMax: { env: 'GBX_BATCH_ROWS_MAX', flag: '--batch-rows-max', type: 'integer', min: 1, max: 100_000, unit: 'rows', default: 10_000, about: 'Records a batch may grow to under backlog.' },
+  batchRowsMax: { env: 'GBX_BATCH_ROWS_MAX', flag: '--batch-rows-max', type: 'integer', min: 1, max: 100_000, unit: 'rows', default: 16_000, about: 'Records a batch may grow to under backlog.' },
   batchBytesMax: { env: 'GBX_BATCH_BYTES_MAX', flag: '--batch-bytes-max', type: 'integer', min: 100_000, max: 64_000_000, unit: 'bytes', default: 8_000_000, about: 'Bytes a batch may grow to, as read from Kafka.' },
   maxRetries: { env: 'MAX_RETRIES', flag: '--max-retries', type: 'integer', min: 0, max: 100, unit: 'count', default: 3, about: 'Times a row that the warehouse refuses is tried again.' },
   startFrom: { env: 'GBX_START_FROM', flag: '--start-from', type: 'choice', choices: ['earliest', 'latest'], default: 'earliest', about: 'Where a partition starts that neither ledger nor group knows.' },

@@ -1,9 +1,10 @@
 // Contract: towards Kafka and the warehouse TLS is verified against GBX_KAFKA_CA_FILE and GBX_DB_CA_FILE: the whole way
 // works over it, another authority's certificate is refused with words that help, and nothing falls back to plain text.
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openPostgres } from '../../src/dev/postgres-server.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { lastWords } from '../support/log-lines.ts';
 import { type Env, openPipeline, type Pipeline } from '../support/pipeline.ts';
@@ -95,6 +96,16 @@ describe.concurrent('gbx consume refuses', () => {
   it('a warehouse that another authority signed', async () => {
     await using pipeline = await openPipeline();
     await expectRefused(pipeline, { env: { GBX_DB_CA_FILE: wrongCa }, says: ['GBX_WAREHOUSE_TLS', 'localhost', 'GBX_DB_CA_FILE'] });
+  });
+
+  it('a warehouse without TLS, when TLS is on', async () => {
+    // Where root's stand-in may not enter the folder, its data would be left elsewhere.
+    await chmod(folder, 0o755);
+    const dataDir = join(folder, 'postgres');
+    await using plain = await openPostgres({ dataDir, password: 'only-for-tests', settings: { fsync: 'off' } });
+    await using pipeline = await openPipeline();
+    const env = { DB_PORT: String(plain.port), DB_NAME: plain.database };
+    await expectRefused(pipeline, { env, says: ['GBX_WAREHOUSE_TLS', 'does not speak TLS', 'GBX_DB_TLS=off'] });
   });
 
   it('brokers without TLS, when TLS is on', async () => {

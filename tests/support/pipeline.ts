@@ -49,7 +49,7 @@ export interface Pipeline extends AsyncDisposable {
   count(): Promise<number>;
   /** Where the ledger stands, by partition. */
   ledger(): Promise<ReadonlyMap<number, bigint>>;
-  /** As eventually(); when it is in vain, with what the consumers said. */
+  /** As eventually(), while a consumer runs; when it is in vain, with what the consumers said. */
   until(what: string, check: () => Promise<boolean> | boolean, options?: { readonly timeoutMs?: number }): Promise<void>;
   /** Waits until the ledger is at the end of everything sent. */
   untilLoaded(options?: { readonly timeoutMs?: number }): Promise<void>;
@@ -72,6 +72,7 @@ export async function openPipeline({ partitions = 3, env = {}, ...options }: Pip
   const sent: SentRecord[] = [];
   const ends = new Map<number, bigint>();
   const consumers: TestProcess[] = [];
+  let ended = 0;
   let eventCount = 0;
 
   const sendRecords: Pipeline['sendRecords'] = async (records) => {
@@ -93,9 +94,14 @@ export async function openPipeline({ partitions = 3, env = {}, ...options }: Pip
   };
   const words = (): string => consumers.map((one) => one.stderr()).join('\n---\n');
   const until: Pipeline['until'] = async (what, check, { timeoutMs = LOAD_MS_MAX } = {}) => {
-    await eventually(what, check, { timeoutMs, intervalMs: 50 }).catch((cause: unknown) => {
-      throw new Error(`Not after ${timeoutMs} ms: ${what}\n${words()}`, { cause });
-    });
+    // Where no consumer is left, nothing will come any more.
+    const isSettled = async (): Promise<'yes' | 'never' | undefined> => {
+      const isOver = consumers.length > 0 && ended === consumers.length;
+      if (await check()) return 'yes';
+      return isOver ? 'never' : undefined;
+    };
+    const settled = await eventually(what, isSettled, { timeoutMs, intervalMs: 50 }).catch((error: unknown) => String(error));
+    if (settled !== 'yes') throw new Error(`${settled === 'never' ? 'All consumers ended before' : settled}: ${what}\n${words()}`);
   };
   const untilLoaded: Pipeline['untilLoaded'] = (wait) =>
     until(
@@ -128,6 +134,7 @@ export async function openPipeline({ partitions = 3, env = {}, ...options }: Pip
     consumer: async (more = {}) => {
       const consumer = await startGbx(['consume'], { cwd: FOLDER, env: { ...settings, ...more } });
       consumers.push(consumer);
+      void consumer.exited.then(() => ended++);
       return consumer;
     },
     count: async () => {

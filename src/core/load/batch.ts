@@ -29,8 +29,10 @@ export interface Chunk {
 export interface Batch {
   /** Unique by exposureId. */
   readonly exposures: Exposure[];
-  /** The record each exposure came from, by the same index. */
-  readonly records: LogRecord[];
+  /** Where each exposure was read, by the same index. Their records are not kept: they are most of what a batch weighs. */
+  readonly offsets: number[];
+  /** The records of ids that were asked for, see `keep` of addChunk. */
+  readonly kept: Map<string, LogRecord>;
   readonly letters: DeadLetter[];
   readonly steps: Map<number, LedgerStep>;
   readonly indexById: Map<string, number>;
@@ -47,7 +49,8 @@ const RECORD_OVERHEAD_BYTES = 200;
 export function createBatch(): Batch {
   return {
     exposures: [],
-    records: [],
+    offsets: [],
+    kept: new Map(),
     letters: [],
     steps: new Map(),
     indexById: new Map(),
@@ -72,21 +75,22 @@ export function dueInMs(batch: Batch, policy: BatchPolicy, elapsedMs: number): n
 /**
  * Takes records of the chunk until the batch is full.
  *
+ * @param options.keep exposure ids whose records are kept, since a dead letter may have to be made of them.
  * @returns the index of the first record not taken; `chunk.records.length` when all were.
  */
 export function addChunk(
   batch: Batch,
   chunk: Chunk,
-  options: { policy: BatchPolicy; decode: (record: LogRecord) => Decoded; elapsedMs: number },
+  options: { policy: BatchPolicy; decode: (record: LogRecord) => Decoded; elapsedMs: number; keep: ReadonlySet<string> },
 ): number {
-  const { policy, decode, elapsedMs } = options;
+  const { policy, decode, elapsedMs, keep } = options;
   let { index } = chunk;
   for (; index < chunk.records.length && !isFull(batch, policy); index++) {
     const record = chunk.records[index];
     if (record === undefined) break;
     batch.recordCount++;
     batch.bytes += RECORD_OVERHEAD_BYTES + (record.value?.length ?? 0) + (record.key?.length ?? 0);
-    place(batch, record, decode(record));
+    place(batch, record, { decoded: decode(record), keep });
   }
   const last = chunk.records[index - 1];
   if (index === chunk.index || last === undefined) return index;
@@ -101,36 +105,34 @@ export function addChunk(
   return index;
 }
 
-function place(batch: Batch, record: LogRecord, decoded: Decoded): void {
+function place(batch: Batch, record: LogRecord, { decoded, keep }: { decoded: Decoded; keep: ReadonlySet<string> }): void {
   if (decoded.kind === 'invalid') {
     batch.letters.push({ record, code: decoded.code, message: decoded.message, stage: decoded.stage });
     return;
   }
   const { exposure } = decoded;
+  const offset = Number(record.offset);
   const index = batch.indexById.get(exposure.exposureId);
   if (index === undefined) {
     batch.indexById.set(exposure.exposureId, batch.exposures.length);
     batch.exposures.push(exposure);
-    batch.records.push(record);
+    batch.offsets.push(offset);
+    if (keep.size > 0 && keep.has(exposure.exposureId)) batch.kept.set(exposure.exposureId, record);
     return;
   }
   const stands = batch.exposures[index];
-  const standsFrom = batch.records[index];
-  if (stands === undefined || standsFrom === undefined) return;
-  const isEarlier = comesBefore(exposure, record, stands, standsFrom);
-  if (isEarlier) {
-    batch.exposures[index] = exposure;
-    batch.records[index] = record;
+  if (stands === undefined) return;
+  if (!isSameAssignment(exposure, stands)) {
+    batch.letters.push(reusedId(record));
+    return;
   }
-  if (isSameAssignment(exposure, stands)) batch.duplicates++;
-  else batch.letters.push(reusedId(isEarlier ? standsFrom : record));
-}
-
-/** The earliest (ts, offset) of an id stays: whichever order partitions are read in, the same one wins. */
-function comesBefore(a: Exposure, aRecord: LogRecord, b: Exposure, bRecord: LogRecord): boolean {
-  if (a.tsMicros !== b.tsMicros) return a.tsMicros < b.tsMicros;
-  if (aRecord.offset !== bRecord.offset) return aRecord.offset < bRecord.offset;
-  return aRecord.partition < bRecord.partition;
+  batch.duplicates++;
+  // The earliest (ts, offset) of an id stays.
+  const isEarlier = exposure.tsMicros < stands.tsMicros || (exposure.tsMicros === stands.tsMicros && offset < (batch.offsets[index] ?? 0));
+  if (!isEarlier) return;
+  batch.exposures[index] = exposure;
+  batch.offsets[index] = offset;
+  if (batch.kept.has(exposure.exposureId)) batch.kept.set(exposure.exposureId, record);
 }
 
 function isSameAssignment(a: Exposure, b: Exposure): boolean {

@@ -35,30 +35,39 @@ export async function landFlight(loop: Loop): Promise<Settled | undefined> {
   return flight?.settled;
 }
 
-export async function onLoaded(loop: Loop, loaded: Loaded): Promise<void> {
+export function onLoaded(loop: Loop, loaded: Loaded): void {
   noteLoaded(loop, loaded);
-  await commitToKafka(loop, loaded);
+  for (const { partition, epoch, to } of loaded.steps) {
+    // The broker checks member and generation, not who owns the partition: an older claim keeps silent.
+    if (loop.held.get(partition)?.epoch === epoch) loop.toCommit.set(partition, to);
+  }
+  loop.committing ??= commitToKafka(loop);
 }
 
-export function noteLoaded({ summary }: Loop, { batch, inserted }: Loaded): void {
+export function noteLoaded({ summary, reusedIds }: Loop, { batch, inserted }: Loaded): void {
+  for (const id of batch.kept.keys()) reusedIds.delete(id);
   summary.flushes++;
   summary.rowsInserted += inserted ?? batch.exposures.length;
 }
 
-/** For lag and other tools only: the ledger is committed already, so a failure here loses nothing. */
-async function commitToKafka({ deps, held }: Loop, { steps }: Loaded): Promise<void> {
-  const positions = new Map<number, bigint>();
-  for (const { partition, epoch, to } of steps) {
-    // The broker checks member and generation, not who owns the partition: an older claim keeps silent.
-    if (held.get(partition)?.epoch === epoch) positions.set(partition, to);
+/**
+ * For lag and other tools only: the ledger is committed already, so a failure here loses nothing. Nobody waits for it, save
+ * the end of the process; what is loaded meanwhile goes with the next one.
+ */
+async function commitToKafka(loop: Loop): Promise<void> {
+  const { deps, toCommit } = loop;
+  while (toCommit.size > 0) {
+    const positions = new Map(toCommit);
+    toCommit.clear();
+    const answered = new AbortController();
+    const failure = await Promise.race([
+      deps.source.commit(positions).then(() => undefined, asGbxError),
+      deps.clock.sleep(COMMIT_WAIT_MS, answered.signal).then(() => new Error('no answer from Kafka')),
+    ]);
+    answered.abort();
+    if (failure === undefined) continue;
+    deps.metrics.count('gbx_kafka_commit_failures_total');
+    deps.log.warn('group.commit_failed', { reason: failure.message, lost: 'nothing: the ledger has it' });
   }
-  const answered = new AbortController();
-  const failure = await Promise.race([
-    deps.source.commit(positions).then(() => undefined, asGbxError),
-    deps.clock.sleep(COMMIT_WAIT_MS, answered.signal).then(() => new Error('no answer from Kafka')),
-  ]);
-  answered.abort();
-  if (failure === undefined) return;
-  deps.metrics.count('gbx_kafka_commit_failures_total');
-  deps.log.warn('group.commit_failed', { reason: failure.message, lost: 'nothing: the ledger has it' });
+  loop.committing = undefined;
 }

@@ -24,6 +24,8 @@ export interface FlushDeps {
 export type Settled =
   | { readonly kind: 'loaded'; readonly batch: Batch; readonly steps: readonly LedgerStep[]; readonly inserted: number | undefined }
   | { readonly kind: 'fenced'; readonly holders: readonly LedgerRow[] }
+  /** These ids stand for another exposure, and their records are needed to give them up: the batch is to be read again. */
+  | { readonly kind: 'reread'; readonly exposureIds: readonly string[] }
   /** Given up between two attempts because the signal aborted: whoever claims next loads it. */
   | { readonly kind: 'abandoned' };
 
@@ -51,9 +53,10 @@ export async function flushBatch(
       await deps.clock.sleep(waitMs, signal);
     } else if (outcome.kind === 'id-reused') {
       for (const id of outcome.exposureIds) {
+        const record = batch.kept.get(id);
+        if (record === undefined) return { kind: 'reread', exposureIds: outcome.exposureIds };
         reusedKnown.add(id);
-        const record = batch.records[batch.indexById.get(id) ?? -1];
-        if (record !== undefined) pending.push(reusedId(record));
+        pending.push(reusedId(record));
       }
     } else {
       if (outcome.kind !== 'fenced') for (const letter of pending) deps.lettersWritten.delete(placeOf(letter));

@@ -54,6 +54,11 @@ export function fill(loop: Loop): void {
     return;
   }
   const chunk = { partition, epoch: held.epoch, ledgerOffset: held.ledgerOffset, records, index: waiting.index, nextOffset };
-  waiting.index = addChunk(filling, chunk, { policy: options.policy, decode: deps.decode, elapsedMs: deps.clock.elapsed() });
+  waiting.index = addChunk(filling, chunk, {
+    policy: options.policy,
+    decode: deps.decode,
+    elapsedMs: deps.clock.elapsed(),
+    keep: loop.reusedIds,
+  });
   if (waiting.index >= records.length) loop.waiting = undefined;
 }

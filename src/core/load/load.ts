@@ -6,7 +6,7 @@ import { landFlight, launch, onLoaded } from './flight.ts';
 import type { Settled } from './flush.ts';
 import { fill, takeIn } from './intake.ts';
 import { createLoop, type Happening, type LoadDeps, type LoadOptions, type Loop, tell } from './loop.ts';
-import { onFenced, onGap, onJoined } from './ownership.ts';
+import { onFenced, onGap, onJoined, onReread } from './ownership.ts';
 import type { LoadSummary, SourceEvent } from './ports.ts';
 
 /** Longest wait for an event before the loop looks around again. */
@@ -80,7 +80,8 @@ async function onEvent(loop: Loop, event: SourceEvent): Promise<void> {
 async function onSettled(loop: Loop, result: Settled): Promise<void> {
   loop.flight = undefined;
   if (result.kind === 'fenced') await onFenced(loop, result.holders);
-  else if (result.kind === 'loaded') await onLoaded(loop, result);
+  else if (result.kind === 'reread') await onReread(loop, result.exposureIds);
+  else if (result.kind === 'loaded') onLoaded(loop, result);
 }
 
 function launchIfDue(loop: Loop): void {
@@ -105,6 +106,7 @@ async function drain(loop: Loop): Promise<void> {
     if (result === 'deadline' || result.kind !== 'loaded') break;
     await onSettled(loop, result);
   }
+  await loop.committing;
   deadline.abort();
   const left = loop.filling.recordCount;
   if (loop.flight !== undefined || left > 0) {

@@ -62,8 +62,13 @@ export interface Loop {
   /** Records taken from the source that did not fit into the batch yet. */
   waiting: { readonly event: RecordsEvent; index: number } | undefined;
   flight: Flight | undefined;
+  /** Offsets to be committed to Kafka, and the commit under way. */
+  readonly toCommit: Map<number, bigint>;
+  committing: Promise<void> | undefined;
   /** The one take under way: never thrown away, since it may hold an event. */
   taking: Promise<SourceEvent | undefined> | undefined;
+  /** Ids that stand for another exposure in the table: when they are read again their records are kept. */
+  readonly reusedIds: Set<string>;
   /** When batches were fenced lately, by `Clock.elapsed`. */
   fencedAtMs: number[];
   lastGapMs: number;
@@ -81,7 +86,10 @@ export function createLoop(deps: LoadDeps, options: LoadOptions, signal: AbortSi
     filling: createBatch(),
     waiting: undefined,
     flight: undefined,
+    toCommit: new Map(),
+    committing: undefined,
     taking: undefined,
+    reusedIds: new Set(),
     fencedAtMs: [],
     lastGapMs: Number.NEGATIVE_INFINITY,
     summary: { recordsRead: 0, rowsInserted: 0, flushes: 0 },

@@ -31,6 +31,13 @@ export async function onGap(loop: Loop, event: RecordsEvent): Promise<void> {
   await takeOver(loop, [...loop.held.keys()]);
 }
 
+/** Rare and not quick: records are not kept for the sake of ids that clients use twice for different things. */
+export async function onReread(loop: Loop, exposureIds: readonly string[]): Promise<void> {
+  for (const id of exposureIds) loop.reusedIds.add(id);
+  loop.deps.log.warn('batch.read_again', { exposure_ids_reused: exposureIds.length, reason: 'their records become dead letters' });
+  await takeOver(loop, [...loop.held.keys()]);
+}
+
 /** Another claim stands in the ledger: usually a rebalance whose join is on its way; else a second consumer that should not be. */
 export async function onFenced(loop: Loop, holders: readonly LedgerRow[]): Promise<void> {
   const { deps, signal } = loop;
@@ -66,6 +73,7 @@ async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void
   const { deps, options, signal } = loop;
   let wanted = partitions;
   loop.held.clear();
+  loop.toCommit.clear();
   loop.filling = createBatch();
   loop.waiting = undefined;
   const landed = await landFlight(loop);

@@ -37,6 +37,7 @@ function add(
     nextOffset?: bigint;
     policy?: BatchPolicy;
     elapsedMs?: number;
+    keep?: ReadonlySet<string>;
   } = {},
 ): number {
   const {
@@ -46,9 +47,10 @@ function add(
     nextOffset = (records.at(-1)?.offset ?? -1n) + 1n,
     policy = POLICY,
     elapsedMs = 0,
+    keep = new Set<string>(),
   } = options;
   const decode = (record: LogRecord) => decodeRecord(record, { clusterId: 'c', topic: 't' });
-  return addChunk(batch, { partition, epoch: 1, ledgerOffset, records, index, nextOffset }, { policy, decode, elapsedMs });
+  return addChunk(batch, { partition, epoch: 1, ledgerOffset, records, index, nextOffset }, { policy, decode, elapsedMs, keep });
 }
 
 describe('addChunk()', () => {
@@ -62,7 +64,7 @@ describe('addChunk()', () => {
   it('keeps the earliest of an id and counts the others', () => {
     const batch = createBatch();
     add(batch, [recordAt(0, { id: 'a', second: 2 }), recordAt(1, { id: 'a', second: 1 }), recordAt(2, { id: 'a', second: 3 })]);
-    expect(batch.records.map((record) => record.offset)).toEqual([1n]);
+    expect(batch.offsets).toEqual([1]);
     expect(batch.duplicates).toBe(2);
     expect(batch.letters).toEqual([]);
   });
@@ -75,15 +77,23 @@ describe('addChunk()', () => {
     ] as const) {
       const batch = createBatch();
       for (const record of order) add(batch, [record], { partition: record.partition });
-      expect(batch.records.map((record) => record.offset)).toEqual([4n]);
+      expect(batch.offsets).toEqual([4]);
     }
   });
 
-  it('makes a dead letter of the later one when an id comes for another user', () => {
+  it('makes a dead letter of the one read later when an id comes for another user', () => {
     const batch = createBatch();
     add(batch, [recordAt(0, { id: 'a', user: 'u', second: 5 }), recordAt(1, { id: 'a', user: 'v', second: 1 })]);
-    expect(batch.exposures.map((one) => one.dsUserId)).toEqual(['v']);
-    expect(batch.letters.map((letter) => [letter.record.offset, letter.code])).toEqual([[0n, 'GBX_ID_REUSED']]);
+    expect(batch.exposures.map((one) => one.dsUserId)).toEqual(['u']);
+    expect(batch.letters.map((letter) => [letter.record.offset, letter.code])).toEqual([[1n, 'GBX_ID_REUSED']]);
+  });
+
+  it('keeps the records of the ids that are asked for, of the exposure that stays', () => {
+    const batch = createBatch();
+    add(batch, [recordAt(0, { id: 'a', second: 2 }), recordAt(1, { id: 'a', second: 1 }), recordAt(2, { id: 'b' })], {
+      keep: new Set(['a']),
+    });
+    expect([...batch.kept].map(([id, record]) => [id, record.offset])).toEqual([['a', 1n]]);
   });
 
   it('stops where the batch is full, and its step ends at the first record not taken', () => {

@@ -150,8 +150,14 @@ describe('runLoad()', () => {
     const bench = setUp();
     const running = start(bench);
     joined(bench);
-    bench.warehouse.answers.push({ kind: 'id-reused', exposureIds: ['e0-1'] });
-    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+    const reused: FlushOutcome = { kind: 'id-reused', exposureIds: ['e0-1'] };
+    bench.warehouse.answers.push(reused, reused);
+    const records = recordsEvent([exposureRecord(0), exposureRecord(1)]);
+    bench.source.give(records);
+    await running.pass(1_000);
+    // Records are not kept: it reads them again to make the dead letter.
+    expect([bench.letters, bench.source.sought.length]).toEqual([[], 2]);
+    bench.source.give(records);
     await running.pass(1_000);
     expect(bench.letters.map(({ code, record }) => [code, record.offset])).toEqual([['GBX_ID_REUSED', 1n]]);
     expect(bench.warehouse.flushed.at(-1)?.reusedKnown).toEqual(new Set(['e0-1']));
