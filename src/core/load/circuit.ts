@@ -70,7 +70,7 @@ export function createCircuit(deps: Deps): Circuit {
       const lastedMs = now - state.firstFailureMs;
       if (error.failure !== 'fatal') deps.metrics.count('gbx_flush_failures_total', 1, { failure: error.failure });
       if (isFinal(error, state, lastedMs)) throw error;
-      if (error.failure !== 'contention' || lastedMs > CONTENTION_MS) open(state, deps, error);
+      if (isOutage(error, state, lastedMs)) open(state, deps, error);
       return backoffMs(state.attempts++, PROBE, deps.random);
     },
   };
@@ -80,6 +80,12 @@ function isFinal(error: GbxError, state: State, lastedMs: number): boolean {
   if (error.failure === 'fatal') return true;
   if (error.failure === 'systemic') return !state.hasWritten;
   return error.failure === 'transient' && !state.hasReached && lastedMs >= FIRST_REACH_MS;
+}
+
+function isOutage({ failure }: GbxError, { attempts }: State, lastedMs: number): boolean {
+  if (failure === 'contention') return lastedMs > CONTENTION_MS;
+  // One lost answer is settled by the next attempt; it is that one which tells of an outage.
+  return failure !== 'ambiguous' || attempts > 0;
 }
 
 function open(state: State, { clock, log, metrics }: Deps, error: GbxError): void {

@@ -57,6 +57,15 @@ describe('createCircuit()', () => {
     expect(log.events().filter((event) => event === 'circuit.still_open').length).toBeGreaterThan(20);
   });
 
+  it('stays closed for one lost answer, and opens when the next attempt has none either', () => {
+    const { circuit } = setUp();
+    circuit.succeeded('flush');
+    circuit.failed(failure('GBX_WAREHOUSE_UNSURE'));
+    expect(circuit.isOpen()).toBe(false);
+    circuit.failed(failure('GBX_WAREHOUSE_UNSURE'));
+    expect(circuit.isOpen()).toBe(true);
+  });
+
   it('stays closed for two minutes of contention', async () => {
     const { circuit, clock } = setUp();
     circuit.failed(failure('GBX_WAREHOUSE_BUSY'));
