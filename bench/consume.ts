@@ -8,7 +8,7 @@ const BATCH_SIZE = 100;
 const START_MS_MAX = 60_000;
 /** Without a batch for this long it stands still. */
 const STILL_MS_MAX = 120_000;
-const STEPS = ['stage_ms', 'lock_ms', 'insert_ms', 'commit_ms'] as const;
+const STEPS = ['stageMs', 'lockMs', 'insertMs', 'commitMs'] as const;
 
 export interface Drain {
   readonly recordsPerSecond: number;

@@ -36,7 +36,7 @@ function watchSignals(): void {
         process.stderr.write(`gbx: ${signal}: finishing what is under way, ${seconds} s at most; a second signal leaves at once\n`);
         stopping.abort();
         setTimeout(
-          () => leave(`gbx: not finished after ${seconds} s, leaving`, signalExitCode(signal)),
+          () => leave(`gbx: not finished after ${seconds + LINGER_MS / 1000} s, leaving`, signalExitCode(signal)),
           drainTimeoutMs + LINGER_MS,
         ).unref();
       } else if (systemClock.elapsed() - firstAt > SAME_SIGNAL_MS) {

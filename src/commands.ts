@@ -31,6 +31,10 @@ export interface CommandEntry {
   readonly examples: readonly string[];
   /** Works until a signal ends it: a signal is its proper end, exit code 0. */
   readonly runsOn?: true;
+  /** Time to stop in, where it is not the setting for draining. */
+  readonly stopsWithinSeconds?: number;
+  /** Is for one machine: not under NODE_ENV=production. */
+  readonly refusedInProduction?: true;
   /** Runs although settings are wrong, to show them. */
   readonly showsConfig?: true;
   readonly load: () => Promise<{ readonly run: (context: CommandContext) => Promise<number> }>;
@@ -129,21 +133,11 @@ const dev: CommandEntry = {
     { flags: '--kafka-port <n>', type: 'integer', about: 'Port of the Kafka that it starts.' },
     { flags: '--postgres-port <n>', type: 'integer', about: 'Port of the PostgreSQL that it starts.' },
   ],
-  settings: [
-    'dataDir',
-    ...HTTP,
-    ...ADMIN,
-    ...KAFKA,
-    'deadLetterTopic',
-    'consumerGroup',
-    ...LOAD,
-    ...WAREHOUSE,
-    ...LIMITS,
-    'drainTimeoutSeconds',
-    ...LOG,
-  ],
+  settings: ['dataDir', ...HTTP, ...ADMIN, ...KAFKA, 'deadLetterTopic', 'consumerGroup', ...LOAD, ...WAREHOUSE, ...LIMITS],
   examples: ['gbx dev', 'gbx dev --traffic 50/s', 'gbx dev --fresh --port 8080'],
   runsOn: true,
+  stopsWithinSeconds: 10,
+  refusedInProduction: true,
   load: () => import('./commands/dev.ts'),
 };
 

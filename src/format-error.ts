@@ -1,4 +1,4 @@
-// A failure as people read it (design 7) and as programs read it. Called by cli.ts, the only place that prints errors.
+// A failure as people read it (README.md) and as programs read it. Called by cli.ts, the only place that prints errors.
 import { GbxError } from './core/errors.ts';
 import { redact } from './core/redact.ts';
 

@@ -3,9 +3,11 @@
 import type { CommandEntry } from './commands.ts';
 import type { Clock, Random } from './core/clock.ts';
 import type { Config, SettingKey, Sources } from './core/config.ts';
+import { GbxError } from './core/errors.ts';
 import type { Logger } from './core/log.ts';
 import { type ConfigProblem, parseConfig, readConfig, requireSettings } from './core/parse-config.ts';
 import { secretTexts } from './core/redact.ts';
+import { withOrigin } from './core/setting-origin.ts';
 import { readDotEnv, readSecretFile } from './files/read-config-files.ts';
 
 export interface Output {
@@ -56,11 +58,14 @@ export interface Invocation {
 /** @returns the exit code. @throws {GbxError} */
 export async function runCommand({ entry, args, options, flags }: Invocation, host: Host): Promise<number> {
   const { env, folder, stdout, stderr, clock, random, signal } = host;
+  if (entry.refusedInProduction && env['NODE_ENV'] === 'production') {
+    throw new GbxError('GBX_REFUSED_IN_PRODUCTION', `Cannot run gbx ${entry.name} under NODE_ENV=production: it is for one machine`);
+  }
   const input = { flags, env, dotEnv: readDotEnv(folder), readSecretFile };
   const { config, sources, problems, warnings } = entry.showsConfig ? readConfig(input) : parseConfig(input);
   requireSettings(config, entry.needs ?? []);
   const secrets = secretTexts(config);
-  host.configured({ secrets, drainTimeoutMs: config.drainTimeoutSeconds * 1000 });
+  host.configured({ secrets, drainTimeoutMs: (entry.stopsWithinSeconds ?? config.drainTimeoutSeconds) * 1000 });
   // What answers once has no log to keep: only what goes wrong is worth a line.
   const level = entry.runsOn || sources.logLevel !== 'default' ? config.logLevel : 'warn';
   const format = config.logFormat === 'auto' ? (stderr.isTty ? 'text' : 'json') : config.logFormat;
@@ -68,5 +73,9 @@ export async function runCommand({ entry, args, options, flags }: Invocation, ho
   const log = createLogger({ level, format, write: (line) => stderr.write(line), clock, secrets });
   for (const warning of warnings) log.warn('config.name_unknown', { warning });
   const { run } = await entry.load();
-  return run({ config, sources, problems, options, args, log, clock, random, signal, stdout, stderr });
+  try {
+    return await run({ config, sources, problems, options, args, log, clock, random, signal, stdout, stderr });
+  } catch (error) {
+    throw withOrigin(error, sources);
+  }
 }

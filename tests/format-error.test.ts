@@ -58,10 +58,15 @@ describe('formatError()', () => {
 });
 
 test('errorDocument() is one line of JSON with the schema, without secrets', () => {
-  const text = errorDocument(new GbxError('GBX_TIMEOUT', 'not in time: hunter22'), facts);
+  const text = errorDocument(new GbxError('GBX_SERVE_UNREACHABLE', 'no answer: hunter22'), facts);
   expect(text.endsWith('}\n')).toBe(true);
   expect(JSON.parse(text)).toEqual({
     schema: 'gbx.error/1',
-    error: { code: 'GBX_TIMEOUT', message: 'not in time: [secret]', hint: 'allow more time with --timeout', exitCode: 124 },
+    error: {
+      code: 'GBX_SERVE_UNREACHABLE',
+      message: 'no answer: [secret]',
+      hint: 'is `gbx serve` running, and is --url right?',
+      exitCode: 69,
+    },
   });
 });

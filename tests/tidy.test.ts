@@ -87,6 +87,22 @@ describe('sources', () => {
     expect(sources.filter((path) => /(^|\/)(utils?|helpers?|common|types|misc|index)(\/|\.tsx?$)/u.test(path))).toEqual([]);
   });
 
+  test('await what they return from where something is disposed of: unawaited it would outlive that', () => {
+    const unawaited = [...sources, ...below(/^tests\/.*\.ts$/u)]
+      .filter((path) => path !== SELF)
+      .flatMap((path) => {
+        const functions = read(path)
+          .split(/^(?=\S.*\{$)/mu)
+          .filter((text) => /^ {2}await using /mu.test(text));
+        return functions.flatMap((text) =>
+          [...text.matchAll(/^ {2}(?: {2})?return (?!await |await\(|new |rows\.map|text\.includes|performance\.)[\w.]+\(.*$/gmu)].map(
+            (match) => `${path} ${match[0].trim()}`,
+          ),
+        );
+      });
+    expect(unawaited).toEqual([]);
+  });
+
   test('leave nothing for later without an issue', () => {
     const mark = new RegExp(`\\b(${['FIX', 'ME'].join('')}|XXX|TODO(?!\\(#\\d+\\)))\\b`, 'u');
     expect(

@@ -1,9 +1,9 @@
-// gbx consume: loads the topic into the warehouse until a signal ends it (design 4). Opens the adapters, hands them to
+// gbx consume: loads the topic into the warehouse until a signal ends it (docs/delivery.md). Opens the adapters, hands them to
 // core/load, and shows health and metrics on the admin port.
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
-import type { GbxError } from '../core/errors.ts';
+import { asGbxError, EXIT, GbxError } from '../core/errors.ts';
 import { decodeRecord } from '../core/exposure/decode.ts';
 import { type Circuit, createCircuit } from '../core/load/circuit.ts';
 import { runLoad } from '../core/load/load.ts';
@@ -26,10 +26,18 @@ const START_WAIT_MS = 60_000;
 /** On top of what a flush may take: the group waits this long for a member that flushes. */
 const REBALANCE_SPARE_MS = 60_000;
 
-/** @throws {GbxError} as design 4.4 and 7 say; what was not committed is read again. */
+/** @throws {GbxError} as docs/delivery.md says; what was not committed is read again. */
 export async function run(context: CommandContext): Promise<number> {
-  const target = context.options['resetLedger'];
-  return typeof target === 'string' ? resetLedger(context, parseResetTarget(target)) : load(context);
+  const { resetLedger: target, execute } = context.options;
+  if (typeof target === 'string') return resetLedger(context, parseResetTarget(target));
+  if (execute === true) throw new GbxError('GBX_USAGE', 'Cannot take --execute alone: it belongs to --reset-ledger');
+  try {
+    return await load(context);
+  } catch (error) {
+    // Told to stop while it still waited for what it could not reach: there is nothing to finish.
+    if (context.signal.aborted && asGbxError(error).failure === 'transient') return EXIT.done;
+    throw error;
+  }
 }
 
 async function load(context: CommandContext): Promise<number> {
@@ -75,7 +83,7 @@ async function load(context: CommandContext): Promise<number> {
   log.info('consume.started', { topic: source.topic, group: source.group, cluster: source.clusterId, admin: admin.url });
   const summary = await runLoad(deps, loadOptions(context), signal);
   log.info('consume.stopped', { ...summary });
-  return 0;
+  return EXIT.done;
 }
 
 /** Shows where the ledger would move; with --execute it does. */
@@ -98,11 +106,11 @@ async function resetLedger(context: CommandContext, target: ResetTarget): Promis
   for (const { partition, from, to } of steps) stdout.write(`${topic}/${partition}  ledger ${from ?? 'none'} -> ${to}\n`);
   if (options['execute'] !== true) {
     stdout.write('Nothing was changed. To do it, stop the consumers of the group and add --execute.\n');
-    return 0;
+    return EXIT.done;
   }
   await executeReset({ warehouse, broker }, steps, { scope, owner: randomUUID(), host: hostname(), nowMs: clock.now() });
   stdout.write('Done: the ledger and the group were moved.\n');
-  return 0;
+  return EXIT.done;
 }
 
 function sourceOptions({ config }: CommandContext): Parameters<typeof openSource>[1] {
@@ -122,7 +130,7 @@ function loadOptions({ config }: CommandContext): LoadOptions {
     policy: {
       rowsDue: config.batchSize,
       ageDueMs: config.batchTimeoutSeconds * 1000,
-      rowsMax: Math.max(config.batchRowsMax, config.batchSize),
+      rowsMax: config.batchRowsMax,
       bytesMax: config.batchBytesMax,
     },
     host: hostname(),
@@ -134,7 +142,9 @@ function loadOptions({ config }: CommandContext): LoadOptions {
 function readiness({ partitions, isDraining }: LoadStatus, circuit: Circuit): HealthChecks {
   return {
     group: partitions === undefined ? { ok: false, message: 'no partitions claimed yet' } : { ok: true },
-    warehouse: circuit.isOpen() ? { ok: false, message: 'the warehouse does not take batches: see the log' } : { ok: true },
+    warehouse: circuit.isOpen()
+      ? { ok: false, message: 'the warehouse or the dead-letter topic does not take batches: see the log' }
+      : { ok: true },
     running: isDraining ? { ok: false, message: 'draining' } : { ok: true },
   };
 }

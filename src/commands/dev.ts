@@ -3,6 +3,7 @@
 // deploy, a crash of one is seen as what it is, and each can be killed to see what happens. Then shows what arrives.
 import { randomUUID } from 'node:crypto';
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
+import { untilAborted } from '../core/clock.ts';
 import type { Config } from '../core/config.ts';
 import { EXIT } from '../core/errors.ts';
 import { type LogEvent, openWatch } from '../core/follow/watch.ts';
@@ -86,7 +87,7 @@ async function runStack(context: CommandContext): Promise<void> {
     trafficPerSecond: perSecond,
   });
   if (perSecond !== undefined) startTraffic(settled, { url, perSecond, progress });
-  const ended = await Promise.race([aborted(signal), servers.ended, serve.ended, consume.ended]);
+  const ended = await Promise.race([untilAborted(signal), servers.ended, serve.ended, consume.ended]);
   if (ended !== undefined && !signal.aborted) throw 'problem' in ended ? ended.problem : ended;
 }
 
@@ -247,17 +248,10 @@ function asRate(option: unknown): number | undefined {
   return typeof option === 'number' && option > 0 ? option : undefined;
 }
 
-function aborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve(undefined);
-    signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
-}
-
 /** @throws the signal's reason when it aborts first */
 async function raceAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
-  await Promise.race([promise, aborted(signal)]);
+  await Promise.race([promise, untilAborted(signal)]);
   signal.throwIfAborted();
   return promise;
 }

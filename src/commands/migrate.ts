@@ -35,7 +35,7 @@ export async function run(context: CommandContext): Promise<number> {
   for (const warning of plan.warnings) context.log.warn('migrations.unknown', { warning });
   if (context.args[0] === 'status') return showStatus(context, found);
   assertNoDrift(plan);
-  if (context.args[0] === 'plan' || context.options['dryRun'] === true) return showPlan(context, found);
+  if (context.args[0] === 'plan' || context.options['dryRun'] === true) return await showPlan(context, found);
   // Awaited here: what is returned unawaited would outlive the connections.
   return await up(context, found);
 }

@@ -4,6 +4,7 @@ import { kafkaConnection, warehouseConnection } from '../connections.ts';
 import { type Acceptor, createAcceptor } from '../core/accept/acceptor.ts';
 import { createIdMinter } from '../core/accept/id-minter.ts';
 import { type KeptSender, keepSender, type Sender } from '../core/accept/keep-sender.ts';
+import { untilAborted } from '../core/clock.ts';
 import { EXIT, GbxError } from '../core/errors.ts';
 import type { HealthChecks } from '../http/health-routes.ts';
 import { openServer, type Server } from '../http/open-server.ts';
@@ -105,11 +106,4 @@ async function drain({ server, acceptor, context }: Draining): Promise<number> {
   }
   log.info('serve.stopped', { durationMs: Math.round(clock.elapsed() - startedMs) });
   return EXIT.done;
-}
-
-function untilAborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
 }

@@ -10,9 +10,6 @@ import { createPoster } from '../http/post-exposures.ts';
 import type { CommandContext } from '../run-command.ts';
 import { openReader } from '../warehouse/open-reader.ts';
 
-const URL_DEFAULT = 'http://127.0.0.1:8000';
-const COUNT_DEFAULT = 20;
-const TIMEOUT_SECONDS_DEFAULT = 60;
 /** Longer than serve itself waits for Kafka by default. */
 const POST_TIMEOUT_MS = 10_000;
 const IDS_SHOWN_MAX = 10;
@@ -25,14 +22,15 @@ interface Report extends SmokeResult {
   readonly timeoutMs: number;
 }
 
+// Interrupted: what ends it says so, and cli.ts gives the exit code of the signal instead.
 const EXIT_CODES = { passed: EXIT.done, failed: EXIT.no, timeout: EXIT.timeout, interrupted: EXIT.done } as const;
 
 /** @returns 0 all there, 1 some missing, doubled or altered, 124 nothing came in time. @throws {GbxError} exit 69 when not reachable */
 export async function run(context: CommandContext): Promise<number> {
   const { options, clock, random, signal, stdout } = context;
-  const url = typeof options['url'] === 'string' ? options['url'] : URL_DEFAULT;
-  const count = typeof options['count'] === 'number' ? options['count'] : COUNT_DEFAULT;
-  const timeoutMs = (typeof options['timeout'] === 'number' ? options['timeout'] : TIMEOUT_SECONDS_DEFAULT) * 1000;
+  const url = String(options['url']);
+  const count = Number(options['count']);
+  const timeoutMs = Number(options['timeout']) * 1000;
   const manifestPath = typeof options['manifest'] === 'string' ? options['manifest'] : undefined;
   const post = createPoster({ url, timeoutMs: Math.min(POST_TIMEOUT_MS, timeoutMs), fetch, clock });
   const runId = createRunId(context);

@@ -28,3 +28,11 @@ export const systemClock: Clock = {
 
 /** Randomness as an argument: uniform in [0, 1). */
 export type Random = () => number;
+
+/** Resolves when the signal aborts, or at once when it has. */
+export function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

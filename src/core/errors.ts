@@ -1,7 +1,7 @@
 // Every failure that gbx can name: one closed table of codes, each with its exit code, what a running
 // pipeline does about it, and one next step. Adapters translate vendor errors into these at their edge.
 
-/** Process exit codes (design 7): 0 to 2 as grep has them, 64 to 78 from sysexits.h, 124 from timeout(1). */
+/** Process exit codes (README.md): 0 to 2 as grep has them, 64 to 78 from sysexits.h, 124 from timeout(1). */
 export const EXIT = {
   done: 0,
   no: 1,
@@ -16,7 +16,7 @@ export const EXIT = {
 } as const;
 
 /**
- * What a running pipeline does about a failure (design 4.4).
+ * What a running pipeline does about a failure (docs/delivery.md).
  * `transient`: hold and try again. `contention`: again in place. `ambiguous`: ask the ledger.
  * `systemic`: hold, loudly, until somebody mends it. `row`: the data itself is refused. `fatal`: end the process.
  */
@@ -33,7 +33,6 @@ const TABLE = {
   GBX_USAGE: { exit: EXIT.usage, failure: 'fatal', hint: 'see `gbx --help`' },
   GBX_CONFIG: { exit: EXIT.config, failure: 'fatal', hint: 'see every setting and its source: `gbx config explain`' },
   GBX_REFUSED_IN_PRODUCTION: { exit: EXIT.config, failure: 'fatal', hint: 'use gbx serve and gbx consume' },
-  GBX_TIMEOUT: { exit: EXIT.timeout, failure: 'fatal', hint: 'allow more time with --timeout' },
   GBX_SERVE_UNREACHABLE: { exit: EXIT.unavailable, failure: 'fatal', hint: 'is `gbx serve` running, and is --url right?' },
   GBX_PORT_IN_USE: { exit: EXIT.unavailable, failure: 'fatal', hint: 'stop what listens there, or choose another port' },
   GBX_LOCAL_STACK: { exit: EXIT.unavailable, failure: 'fatal', hint: 'see docs/first-run.md' },
@@ -43,8 +42,8 @@ const TABLE = {
     failure: 'transient',
     hint: 'check KAFKA_BOOTSTRAP_SERVERS and that the brokers are up',
   },
-  GBX_KAFKA_TLS: { exit: EXIT.config, failure: 'fatal', hint: 'check GBX_KAFKA_CA_FILE and GBX_KAFKA_TLS' },
-  GBX_KAFKA_AUTH: { exit: EXIT.permission, failure: 'fatal', hint: 'check the login and rights on the brokers' },
+  GBX_KAFKA_TLS: { exit: EXIT.config, failure: 'systemic', hint: 'check GBX_KAFKA_CA_FILE and GBX_KAFKA_TLS' },
+  GBX_KAFKA_AUTH: { exit: EXIT.permission, failure: 'systemic', hint: 'check the login and rights on the brokers' },
   GBX_TOPIC_MISSING: { exit: EXIT.config, failure: 'systemic', hint: 'create it: gbx migrate up' },
   GBX_TOPIC_CHANGED: {
     exit: EXIT.config,
@@ -65,7 +64,7 @@ const TABLE = {
     failure: 'transient',
     hint: 'check DB_HOST and DB_PORT, and that the warehouse is up',
   },
-  GBX_WAREHOUSE_TLS: { exit: EXIT.config, failure: 'fatal', hint: 'check GBX_DB_CA_FILE and GBX_DB_TLS' },
+  GBX_WAREHOUSE_TLS: { exit: EXIT.config, failure: 'systemic', hint: 'check GBX_DB_CA_FILE and GBX_DB_TLS' },
   GBX_WAREHOUSE_AUTH: { exit: EXIT.permission, failure: 'systemic', hint: 'check DB_USER, DB_PASSWORD and DB_NAME' },
   GBX_WAREHOUSE_PERMISSION: { exit: EXIT.permission, failure: 'systemic', hint: 'grant the rights that docs/deploy.md lists' },
   GBX_WAREHOUSE_SCHEMA: { exit: EXIT.config, failure: 'systemic', hint: 'bring the schema up to date: gbx migrate up' },

@@ -62,10 +62,14 @@ export const METRICS = {
   },
   gbx_flush_failures_total: {
     kind: 'counter',
-    help: 'Flushes that did not come through, by class of failure.',
+    help: 'Attempts to claim or to flush that did not come through, by class of failure.',
     labels: { failure: ['transient', 'contention', 'ambiguous', 'systemic', 'row', 'fenced'] },
   },
-  gbx_circuit_open: { kind: 'gauge', help: '1 while the consumer holds because the warehouse does not take batches.', labels: {} },
+  gbx_circuit_open: {
+    kind: 'gauge',
+    help: '1 while the consumer holds: the warehouse or the dead-letter topic does not take its batch.',
+    labels: {},
+  },
   gbx_warehouse_last_commit_timestamp_seconds: { kind: 'gauge', help: 'When the last flush was committed.', labels: {} },
 } as const satisfies Record<string, MetricEntry>;
 
@@ -78,5 +82,7 @@ type Labels = Readonly<Record<string, string>>;
 export interface Metrics {
   count(name: CounterName, by?: number, labels?: Labels): void;
   set(name: GaugeName, value: number, labels?: Labels): void;
+  /** Takes the series away: its value is not known here any more. */
+  unset(name: GaugeName, labels: Labels): void;
   observe(name: HistogramName, value: number, labels?: Labels): void;
 }

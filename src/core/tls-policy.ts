@@ -15,8 +15,8 @@ export function decideTls(setting: TlsSetting, hosts: readonly string[]): TlsDec
   return { on: setting === 'on' || !local, exposed: false };
 }
 
-/** RFC 6761 (localhost), RFC 1122 (127.0.0.0/8), RFC 4291 (::1); a path is a UNIX socket. */
+/** Whether only this machine can be meant: RFC 6761 (localhost), RFC 1122 (127.0.0.0/8), RFC 4291 (::1). */
 export function isLoopback(host: string): boolean {
   const name = host.toLowerCase().replace(/^\[(.*)\]$/u, '$1');
-  return /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3}|\/.*)$/u.test(name);
+  return /^(localhost|.+\.localhost|127(\.\d{1,3}){3}|::1|::ffff:127(\.\d{1,3}){3})$/u.test(name);
 }

@@ -1,6 +1,7 @@
 // Who may read. Keys are compared by their digests in constant time, so neither their length nor a common start shows;
 // all of them are compared, so that two can be valid while one is replaced.
 import { createHash, timingSafeEqual } from 'node:crypto';
+import { isLoopback } from '../core/tls-policy.ts';
 
 /** Whether an `Authorization` header carries one of the keys as bearer token. */
 export function createKeyCheck(keys: readonly string[]): (authorization: string | undefined) => boolean {
@@ -19,12 +20,6 @@ function digest(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }
 
-/** Whether a server on this address can be reached from this machine only. */
-export function isLoopbackHost(host: string): boolean {
-  const name = host.replace(/^\[(.*)\]$/u, '$1').toLowerCase();
-  return name === 'localhost' || name === '::1' || /^127(\.\d{1,3}){3}$/u.test(name);
-}
-
 interface Forwarded {
   readonly host?: string | undefined;
   readonly forwarded?: string | string[] | undefined;
@@ -37,5 +32,5 @@ interface Forwarded {
  */
 export function isLocalRequest(headers: Forwarded): boolean {
   if (headers.forwarded !== undefined || headers['x-forwarded-for'] !== undefined) return false;
-  return isLoopbackHost((headers.host ?? '').replace(/:\d+$/u, ''));
+  return isLoopback((headers.host ?? '').replace(/:\d+$/u, ''));
 }

@@ -8,8 +8,9 @@ import { BYTES_MAX } from '../core/exposure/exposure.ts';
 import type { ReadExposures, StoredExposure } from '../core/exposure/stored.ts';
 import { formatTimestamp } from '../core/exposure/timestamp.ts';
 import type { Logger } from '../core/log.ts';
+import { isLoopback } from '../core/tls-policy.ts';
 import { answerError, answerJson } from './answer.ts';
-import { createKeyCheck, isLocalRequest, isLoopbackHost } from './api-keys.ts';
+import { createKeyCheck, isLocalRequest } from './api-keys.ts';
 import type { WireExposure } from './wire.ts';
 
 export interface ReadDeps {
@@ -48,7 +49,7 @@ export function addReadRoutes(app: FastifyInstance, deps: ReadDeps): void {
 
 function createGate({ apiKeys, host }: ReadDeps): (request: FastifyRequest, reply: FastifyReply) => FastifyReply | undefined {
   const hasKey = createKeyCheck(apiKeys);
-  const isLoopbackOnly = isLoopbackHost(host);
+  const isLoopbackOnly = isLoopback(host);
   return ({ headers }, reply) => {
     if (hasKey(headers.authorization)) return undefined;
     if (isLoopbackOnly && isLocalRequest(headers)) return undefined;

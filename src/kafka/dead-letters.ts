@@ -70,7 +70,9 @@ async function assertTopic(producer: RecordProducer, topic: string): Promise<voi
 
 function givenUp(topic: string, count: number, outcomes: readonly SendOutcome[]): GbxError {
   const reason = outcomes.find((outcome) => outcome.kind !== 'acked')?.reason ?? 'they are not acknowledged';
-  return new GbxError('GBX_SEND_UNKNOWN', `Cannot tell whether ${count} dead letters are in the topic ${topic} as ${reason}`);
+  return new GbxError('GBX_SEND_UNKNOWN', `Cannot tell whether ${count} dead letters are in the topic ${topic} as ${reason}`, {
+    hint: `see that the topic ${topic} takes writes (in-sync replicas, rights); it is tried again by itself`,
+  });
 }
 
 interface AsRecordOptions {

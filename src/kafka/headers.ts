@@ -1,4 +1,4 @@
-// The headers of design 4.5 that a dead letter carries: text all of them, numbers too. What was there before stays,
+// The headers that a dead letter carries (docs/delivery.md): text all of them, numbers too. What was there before stays,
 // save what gbx says anew; a reader trusts none of them.
 import type { HeaderValue, RecordHeaders } from '../core/exposure/exposure.ts';
 import { formatOrigin, ORIGIN_HEADER, originOf } from '../core/exposure/origin.ts';

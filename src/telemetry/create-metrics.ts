@@ -33,6 +33,9 @@ export function createMetrics(): Metrics & RenderedMetrics {
       if (labels === undefined) gauge.set(value);
       else gauge.set(labels, value);
     },
+    unset(name, labels) {
+      gauges.get(name)?.remove(labels);
+    },
     observe(name, value, labels) {
       if (labels === undefined) histograms.get(name)?.observe(value);
       else histograms.get(name)?.observe(labels, value);

@@ -1,4 +1,4 @@
-// A flush (design 4.2): stage the rows, then in one transaction move the ledger and insert what the table lacks.
+// A flush (docs/delivery.md): stage the rows, then in one transaction move the ledger and insert what the table lacks.
 // Called by open-warehouse; the ledger's compare-and-swap makes it safe to send the same request again after any error.
 import type { Clock } from '../core/clock.ts';
 import { GbxError } from '../core/errors.ts';

@@ -8,19 +8,12 @@ test.each(['db.example.com', '10.0.0.1', '128.0.0.1', 'localhost.example.com', '
   },
 );
 
-test.each([
-  'localhost',
-  'LOCALHOST',
-  'db.localhost',
-  '127.0.0.1',
-  '127.255.0.9',
-  '::1',
-  '[::1]',
-  '::ffff:127.0.0.1',
-  '/var/run/postgresql',
-])('isLoopback() says yes to %j', (host) => {
-  expect(isLoopback(host)).toBe(true);
-});
+test.each(['localhost', 'LOCALHOST', 'db.localhost', '127.0.0.1', '127.255.0.9', '::1', '[::1]', '::ffff:127.0.0.1'])(
+  'isLoopback() says yes to %j',
+  (host) => {
+    expect(isLoopback(host)).toBe(true);
+  },
+);
 
 test.each([
   ['auto', ['a.example'], { on: true, exposed: false }],

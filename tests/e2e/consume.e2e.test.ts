@@ -60,8 +60,8 @@ describe.concurrent('gbx consume', () => {
     const admin = await adminUrl(consumer);
     await pipeline.untilLoaded();
     const line = await eventually('the line of the batch', () => logged(consumer, 'batch.loaded')[0]);
-    expect(line).toMatchObject({ records: 100, rows: 100, inserted: 100, in_table_already: 0, dead_letters: 0, attempts: 1 });
-    expect(line).toMatchObject({ offsets: { 0: '0..100' }, stage_ms: expect.any(Number), commit_ms: expect.any(Number) });
+    expect(line).toMatchObject({ records: 100, rows: 100, inserted: 100, inTableAlready: 0, deadLetters: 0, attempts: 1 });
+    expect(line).toMatchObject({ offsets: { 0: '0..100' }, stageMs: expect.any(Number), commitMs: expect.any(Number) });
     expect(await status(`${admin}/livez`)).toBe(200);
     expect(await status(`${admin}/readyz`)).toBe(200);
     const metrics = await (await fetch(`${admin}/metrics`)).text();
@@ -87,7 +87,7 @@ describe.concurrent('gbx consume', () => {
     await sendTwice(pipeline, 100);
     expect(await pipeline.expectExact()).toMatchObject({ rows: 100, letters: 0 });
     const batches = logged(consumer, 'batch.loaded');
-    const copies = batches.reduce((sum, line) => sum + Number(line['in_batch_twice']) + Number(line['in_table_already']), 0);
+    const copies = batches.reduce((sum, line) => sum + Number(line['inBatchTwice']) + Number(line['inTableAlready']), 0);
     expect(copies).toBe(100);
   });
 });

@@ -82,7 +82,7 @@ describe.concurrent('gbx consume', () => {
     await pipeline.send(300);
     await consumer.line('circuit.opened');
     const opened = logged(consumer, 'circuit.opened')[0];
-    expect(opened).toMatchObject({ level: 'error', code: 'GBX_WAREHOUSE_SCHEMA', next_step: expect.stringContaining('gbx migrate up') });
+    expect(opened).toMatchObject({ level: 'error', code: 'GBX_WAREHOUSE_SCHEMA', nextStep: expect.stringContaining('gbx migrate up') });
     expect((await readiness(consumer)).code).toBe(503);
     // It must not lose its place in the group.
     await systemClock.sleep(BEYOND_SESSION_MS);

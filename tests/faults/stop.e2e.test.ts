@@ -81,7 +81,7 @@ describe.concurrent('gbx consume', () => {
     await consumer.line('circuit.opened');
     consumer.signal('SIGTERM');
     expect(await consumer.exit()).toEqual({ code: 0, signal: null });
-    expect(logged(consumer, 'drain.cut_short')).toMatchObject([{ circuit_open: true }]);
+    expect(logged(consumer, 'drain.cut_short')).toMatchObject([{ circuitOpen: true }]);
     await pipeline.consumer();
     expect(await pipeline.expectExact()).toMatchObject({ rows: 600, letters: 0 });
   }, 60_000);
@@ -98,7 +98,7 @@ describe.concurrent('gbx consume', () => {
     const consumer = await pipeline.consumer({ DB_PORT: String(proxy.port), GBX_DRAIN_TIMEOUT_SECONDS: '2' });
     await fault.done;
     const { code } = await consumer.exit();
-    expect([0, 143]).toContain(code);
+    expect(code).toBe(0);
     expect(logged(consumer, 'drain.cut_short').length).toBe(1);
     await pipeline.consumer();
     expect(await pipeline.expectExact()).toMatchObject({ rows: 300, letters: 0 });

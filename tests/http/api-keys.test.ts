@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { createKeyCheck, isLocalRequest, isLoopbackHost } from '../../src/http/api-keys.ts';
+import { isLoopback } from '../../src/core/tls-policy.ts';
+import { createKeyCheck, isLocalRequest } from '../../src/http/api-keys.ts';
 
 test.each([
   undefined,
@@ -25,14 +26,14 @@ test('createKeyCheck() takes each of the keys, and without keys none, an empty o
 });
 
 test.each(['0.0.0.0', '::', '10.0.0.1', 'example.com', '127.example.com', 'localhost.example.com', '', '1270.0.0.1'])(
-  'isLoopbackHost() is false for %j',
+  'isLoopback() is false for %j',
   (host) => {
-    expect(isLoopbackHost(host)).toBe(false);
+    expect(isLoopback(host)).toBe(false);
   },
 );
 
-test.each(['127.0.0.1', '127.8.9.10', 'localhost', 'LOCALHOST', '::1', '[::1]'])('isLoopbackHost() is true for %j', (host) => {
-  expect(isLoopbackHost(host)).toBe(true);
+test.each(['127.0.0.1', '127.8.9.10', 'localhost', 'LOCALHOST', '::1', '[::1]'])('isLoopback() is true for %j', (host) => {
+  expect(isLoopback(host)).toBe(true);
 });
 
 test('isLocalRequest() is false through a proxy, and under a name of somebody else', () => {

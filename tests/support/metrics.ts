@@ -1,7 +1,7 @@
 // Metrics for tests: one that forgets, one that keeps counters.
 import type { Metrics } from '../../src/core/metrics.ts';
 
-export const noMetrics: Metrics = { count: () => undefined, set: () => undefined, observe: () => undefined };
+export const noMetrics: Metrics = { count: () => undefined, set: () => undefined, unset: () => undefined, observe: () => undefined };
 
 /** `values` holds counters and gauges by name and labels, e.g. `gbx_circuit_open` or `x_total{reason=invalid}`. */
 export function collectingMetrics(): Metrics & { readonly values: ReadonlyMap<string, number> } {
@@ -14,6 +14,7 @@ export function collectingMetrics(): Metrics & { readonly values: ReadonlyMap<st
     values,
     count: (metric, by = 1, labels) => void values.set(name(metric, labels), (values.get(name(metric, labels)) ?? 0) + by),
     set: (metric, value, labels) => void values.set(name(metric, labels), value),
+    unset: (metric, labels) => void values.delete(name(metric, labels)),
     observe: () => undefined,
   };
 }

@@ -23,12 +23,12 @@ afterEach(() => database[Symbol.asyncDispose]());
 
 async function up(migrations: readonly Migration[] = MIGRATIONS, over: Partial<WarehouseConnection> = {}) {
   await using target = openMigrator({ ...database.connection, ...over });
-  return migrateUp({ target, migrations, onApplied: () => undefined });
+  return await migrateUp({ target, migrations, onApplied: () => undefined });
 }
 
 async function history() {
   await using target = openMigrator(database.connection);
-  return target.history();
+  return await target.history();
 }
 
 function withNext(sql: string): Migration[] {

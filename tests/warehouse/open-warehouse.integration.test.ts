@@ -26,7 +26,7 @@ afterEach(() => void vi.unstubAllEnvs());
 /** What reading the ledger through this connection throws. */
 async function failureOf(over: Partial<WarehouseConnection>): Promise<unknown> {
   await using warehouse = openWarehouse({ ...connection, ...over });
-  return warehouse.readLedger(newScope()).then(
+  return await warehouse.readLedger(newScope()).then(
     () => 'no failure',
     (error: unknown) => error,
   );

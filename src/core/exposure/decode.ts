@@ -1,6 +1,6 @@
 // A record as an exposure, or the reason why it is given up. Runs once a record in the drain, so it is written for speed:
 // what can be known of the whole text is not asked again of each field. Everything that is computed comes from the record's
-// origin, never from a copy's place or the present clock (design 4.1).
+// origin, never from a copy's place or the present clock (docs/delivery.md).
 import type { DeadLetterCode } from '../load/ports.ts';
 import type { Exposure, LogRecord } from './exposure.ts';
 import { idFromOrigin } from './identity.ts';

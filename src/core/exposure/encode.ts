@@ -1,4 +1,4 @@
-// An exposure as the value of a record (design 4.1): what serve writes and decode.ts reads. Attributes are JSON text
+// An exposure as the value of a record (docs/delivery.md): what serve writes and decode.ts reads. Attributes are JSON text
 // already, so they are set in as they are.
 import type { Exposure } from './exposure.ts';
 import { formatTimestamp } from './timestamp.ts';

@@ -1,4 +1,4 @@
-// The words of design 2 as types: what an exposure is once it is valid, and what a Kafka record is to gbx.
+// The words of the whole program as types: what an exposure is once it is valid, and what a Kafka record is to gbx.
 // Everything outside (HTTP bodies, records, rows) is parsed into these once, at the edge.
 
 /** One user seen in one variation of one experiment: valid, within the warehouse's limits, ready to be stored. */

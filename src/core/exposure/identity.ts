@@ -1,4 +1,4 @@
-// Exposure ids for exposures that come without one (design 5). All but minted ones are hashes, so that whoever sends the
+// Exposure ids for exposures that come without one (docs/http-api.md). All but minted ones are hashes, so that whoever sends the
 // same again gets the same id; parts are framed by their length, so that no two lists of parts read alike.
 import { hash } from 'node:crypto';
 import type { RecordOrigin } from './origin.ts';

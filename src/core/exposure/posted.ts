@@ -1,4 +1,4 @@
-// What a client posts, as an exposure: validation, identity (design 5) and the defaults of HTTP. Called once an item by
+// What a client posts, as an exposure: validation, identity (docs/http-api.md) and the defaults of HTTP. Called once an item by
 // the routes of src/http; the clock, the request's headers and the source of new ids are passed in.
 import type { Exposure } from './exposure.ts';
 import { idFromContent, idFromKey } from './identity.ts';

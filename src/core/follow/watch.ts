@@ -1,6 +1,6 @@
 // Watches the way of exposures by three witnesses: the log lines of serve and consume, the topic itself, and the table
 // itself. Used by `gbx dev`. What one witness cannot say is not shown; nothing here ever stops the pipeline.
-import type { Clock } from '../clock.ts';
+import { type Clock, untilAborted } from '../clock.ts';
 import { asGbxError } from '../errors.ts';
 import type { ReadExposures } from '../exposure/stored.ts';
 import type { Source } from '../load/ports.ts';
@@ -90,7 +90,7 @@ function onEvent(
   if (event === 'exposure.accepted') follower.accepted(String(fields['exposureId']), Number(fields['durationMs']));
   if (event === 'batch.loaded') {
     follower.batchLoaded({ records: Number(fields['records']), inserted: Number(fields['inserted']) || 0 });
-    const letters = Number(fields['dead_letters']);
+    const letters = Number(fields['deadLetters']);
     if (letters > 0) complain(`${letters} ${letters === 1 ? 'record' : 'records'} given up, with the reason, into ${deadLetterTopic}`);
     void look();
   }
@@ -106,17 +106,13 @@ interface FollowOptions {
 async function followUntil({ openSource }: WatchDeps, { follower, onPlaced, signal }: FollowOptions): Promise<void> {
   const opening = openSource();
   // The end does not wait for a broker that does not answer.
-  await Promise.race([opening, aborted(signal)]);
+  await Promise.race([opening, untilAborted(signal)]);
   if (signal.aborted) {
     void opening.then((late) => late[Symbol.asyncDispose]()).catch(() => undefined);
     return;
   }
   await using source = await opening;
   await followTopic(source, follower, { onPlaced, signal });
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => signal.addEventListener('abort', () => resolve(), { once: true }));
 }
 
 /** One question at a time. */

@@ -1,4 +1,4 @@
-// What to do after a failure: try again, when, and when to give up (design 4.4). One circuit a consumer. It is open
+// What to do after a failure: try again, when, and when to give up (docs/delivery.md). One circuit a consumer. It is open
 // while the warehouse (or the dead-letter topic) does not take batches; the loop then holds its batch and its group.
 
 import type { Clock, Random } from '../clock.ts';
@@ -90,23 +90,23 @@ function isOutage({ failure }: GbxError, { attempts }: State, lastedMs: number):
 
 function open(state: State, { clock, log, metrics }: Deps, error: GbxError): void {
   const now = clock.elapsed();
-  const facts = { code: error.code, reason: error.message, next_step: error.hint };
+  const facts = { code: error.code, reason: error.message, nextStep: error.hint };
   const isOurs = error.failure === 'systemic' || error.failure === 'row';
   state.isOutage = !isOurs;
   if (state.openedMs === undefined) {
     state.openedMs = now;
     state.lastSaidMs = now;
     metrics.set('gbx_circuit_open', 1);
-    log[isOurs ? 'error' : 'warn']('circuit.opened', { ...facts, held: 'batch kept, partitions paused, no retry counted' });
+    log[isOurs ? 'error' : 'warn']('circuit.opened', { ...facts, held: 'the batch; nothing is fetched, no retry counted' });
   } else if (now - state.lastSaidMs >= REMIND_MS) {
     state.lastSaidMs = now;
-    log.warn('circuit.still_open', { ...facts, open_ms: Math.round(now - state.openedMs) });
+    log.warn('circuit.still_open', { ...facts, openMs: Math.round(now - state.openedMs) });
   }
 }
 
 function close(state: State, { clock, log, metrics }: Deps): void {
   if (state.openedMs === undefined) return;
-  log.info('circuit.closed', { open_ms: Math.round(clock.elapsed() - state.openedMs) });
+  log.info('circuit.closed', { openMs: Math.round(clock.elapsed() - state.openedMs) });
   state.openedMs = undefined;
   metrics.set('gbx_circuit_open', 0);
 }

@@ -1,4 +1,4 @@
-// Taking partitions over (design 4.2): where each one goes on, and whether the topic is still the one the ledger knows.
+// Taking partitions over (docs/delivery.md): where each one goes on, and whether the topic is still the one the ledger knows.
 // The loop calls it after every join of the group, after a gap in the log and after being fenced.
 
 import type { Clock } from '../clock.ts';
@@ -16,6 +16,8 @@ export interface HeldPartition {
   ledgerOffset: bigint;
   /** The `fetchOffset` of the next records; anything beyond it is a gap. */
   expectedOffset: bigint;
+  /** The end of the log as last seen; for the lag. */
+  endOffset: bigint;
   /** Compared with the record before `ledgerOffset` when that one is read again; then undefined. */
   lastRecord: LastRecord | undefined;
 }
@@ -28,6 +30,8 @@ export interface ClaimDeps {
   readonly newOwner: () => string;
   readonly log: Logger;
   readonly metrics: Metrics;
+  /** `partition/offset` of log starts whose expired records were told of: until the ledger passes them each claim sees them. */
+  readonly expiredTold: Set<string>;
 }
 
 export interface ClaimOptions {
@@ -103,6 +107,11 @@ async function tryClaim(deps: ClaimDeps, partitions: readonly number[], options:
     if (known.end < row.nextOffset) return { kind: 'short-log', partition: row.partition };
     held.push(hold(row, known, deps));
   }
+  const firstClaimed = rows.filter((row) => row.epoch === 1).map(({ partition }) => partition);
+  if (firstClaimed.length > 0) {
+    const byGroup = firstClaimed.filter((partition) => offsets.get(partition)?.committed !== undefined);
+    log.info('partitions.first_claimed', { partitions: firstClaimed, byGroup, otherwise: options.startFrom });
+  }
   source.seek(new Map(held.map((one) => [one.partition, one.expectedOffset])));
   log.info('partitions.claimed', {
     topic: source.topic,
@@ -116,17 +125,17 @@ function startOffset({ start, end, committed }: PartitionOffsets, startFrom: 'ea
   return committed ?? (startFrom === 'earliest' ? start : end);
 }
 
-function hold(row: LedgerRow, known: PartitionOffsets, { log, metrics, source }: ClaimDeps): HeldPartition {
+function hold(row: LedgerRow, known: PartitionOffsets, deps: ClaimDeps): HeldPartition {
+  const { log, source } = deps;
   const { partition, epoch, nextOffset, lastRecord } = row;
+  const { end: endOffset } = known;
   if (known.committed !== undefined && known.committed > nextOffset) throw committedAhead(source, partition, known.committed, nextOffset);
   if (known.committed !== undefined && known.committed < nextOffset) {
     log.info('group.behind_ledger', { partition, committed: String(known.committed), ledger: String(nextOffset), followed: 'the ledger' });
   }
   if (known.start > nextOffset) {
-    const expired = known.start - nextOffset;
-    metrics.count('gbx_records_expired_total', Number(expired));
-    log.error('records.expired', { partition, from: String(nextOffset), to: String(known.start), records: String(expired) });
-    return { partition, epoch, ledgerOffset: nextOffset, expectedOffset: known.start, lastRecord: undefined };
+    tellExpired(deps, { partition, from: nextOffset, to: known.start });
+    return { partition, epoch, ledgerOffset: nextOffset, expectedOffset: known.start, endOffset, lastRecord: undefined };
   }
   // One record back where it still exists, to see whether it is the one that was loaded.
   const canCompare = lastRecord !== undefined && known.start < nextOffset;
@@ -135,8 +144,20 @@ function hold(row: LedgerRow, known: PartitionOffsets, { log, metrics, source }:
     epoch,
     ledgerOffset: nextOffset,
     expectedOffset: canCompare ? nextOffset - 1n : nextOffset,
+    endOffset,
     lastRecord: canCompare ? lastRecord : undefined,
   };
+}
+
+function tellExpired(
+  { expiredTold, log, metrics }: ClaimDeps,
+  { partition, from, to }: { partition: number; from: bigint; to: bigint },
+): void {
+  const place = `${partition}/${to}`;
+  if (expiredTold.has(place)) return;
+  expiredTold.add(place);
+  metrics.count('gbx_records_expired_total', Number(to - from));
+  log.error('records.expired', { partition, from: String(from), to: String(to), records: String(to - from) });
 }
 
 function committedAhead({ group, topic }: Source, partition: number, committed: bigint, ledger: bigint): GbxError {

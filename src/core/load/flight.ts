@@ -1,6 +1,7 @@
 // The flush under way: one at a time, while the next batch fills.
 import { asGbxError } from '../errors.ts';
 import { createBatch } from './batch.ts';
+import type { HeldPartition } from './claim.ts';
 import { flushBatch, type Settled } from './flush.ts';
 import { type Loop, tell } from './loop.ts';
 
@@ -39,9 +40,18 @@ export function onLoaded(loop: Loop, loaded: Loaded): void {
   noteLoaded(loop, loaded);
   for (const { partition, epoch, to } of loaded.steps) {
     // The broker checks member and generation, not who owns the partition: an older claim keeps silent.
-    if (loop.held.get(partition)?.epoch === epoch) loop.toCommit.set(partition, to);
+    const held = loop.held.get(partition);
+    if (held?.epoch !== epoch) continue;
+    loop.toCommit.set(partition, to);
+    showLag(loop, held, to);
   }
   loop.committing ??= commitToKafka(loop);
+}
+
+/** Records of the log that are not in the warehouse yet, as far as the end of the log is known. */
+export function showLag({ deps }: Loop, { partition, endOffset }: HeldPartition, loadedTo: bigint): void {
+  const lag = endOffset > loadedTo ? endOffset - loadedTo : 0n;
+  deps.metrics.set('gbx_kafka_consumer_lag_records', Number(lag), { partition: String(partition) });
 }
 
 export function noteLoaded({ summary, reusedIds }: Loop, { batch, inserted }: Loaded): void {

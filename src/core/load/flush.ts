@@ -49,7 +49,7 @@ export async function flushBatch(
     const outcome = await attempt(deps, batch, { ...context, pending, reusedKnown }).catch(asGbxError);
     if (outcome instanceof GbxError) {
       const waitMs = deps.circuit.failed(outcome);
-      deps.log.debug('flush.failed', { code: outcome.code, reason: outcome.message, attempts, wait_ms: Math.round(waitMs) });
+      deps.log.debug('flush.failed', { code: outcome.code, reason: outcome.message, attempts, waitMs: Math.round(waitMs) });
       await deps.clock.sleep(waitMs, signal);
     } else if (outcome.kind === 'id-reused') {
       for (const id of outcome.exposureIds) {
@@ -117,9 +117,9 @@ function settle(
     records: batch.recordCount,
     rows: batch.exposures.length,
     inserted: inserted ?? 'by an earlier attempt',
-    in_batch_twice: batch.duplicates,
-    in_table_already: inTable,
-    dead_letters: batch.letters.length + reused,
+    inBatchTwice: batch.duplicates,
+    inTableAlready: inTable,
+    deadLetters: batch.letters.length + reused,
     attempts,
     ...(outcome.kind === 'loaded' ? roundAll(outcome.durations) : {}),
     offsets: Object.fromEntries(steps.map((step) => [step.partition, `${step.from}..${step.to}`])),
@@ -146,5 +146,5 @@ function count(
 
 function roundAll({ stageMs, lockMs, insertMs, commitMs }: FlushDurations): Record<string, number> {
   const round = (ms: number): number => Math.round(ms * 10) / 10;
-  return { stage_ms: round(stageMs), lock_ms: round(lockMs), insert_ms: round(insertMs), commit_ms: round(commitMs) };
+  return { stageMs: round(stageMs), lockMs: round(lockMs), insertMs: round(insertMs), commitMs: round(commitMs) };
 }

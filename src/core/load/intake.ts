@@ -20,7 +20,7 @@ export function takeIn(loop: Loop, event: RecordsEvent): 'taken' | 'gap' {
   const { metrics } = loop.deps;
   loop.summary.recordsRead += event.records.length - index;
   metrics.count('gbx_kafka_records_consumed_total', event.records.length - index);
-  metrics.set('gbx_kafka_consumer_lag_records', Number(event.endOffset - held.ledgerOffset), { partition: String(event.partition) });
+  held.endOffset = event.endOffset;
   loop.waiting = { event, index };
   fill(loop);
   return 'taken';

@@ -1,8 +1,8 @@
 // The load flow: from the topic into the table, each exposure exactly once. One loop owns all the state: it takes events
 // from the source, fills a batch while the one before is flushed, and claims after every join. Not taking is how it
-// pushes back: the source then pauses its partitions and keeps its membership.
+// pushes back: the source then holds its fetches back and keeps its membership.
 import { dueInMs, isFull } from './batch.ts';
-import { landFlight, launch, onLoaded } from './flight.ts';
+import { launch, onLoaded } from './flight.ts';
 import type { Settled } from './flush.ts';
 import { fill, takeIn } from './intake.ts';
 import { createLoop, type Happening, type LoadDeps, type LoadOptions, type Loop, tell } from './loop.ts';
@@ -16,7 +16,7 @@ const TAKE_MS = 500;
  * Loads until the signal aborts, then finishes the batches under way within the drain timeout.
  *
  * @throws {GbxError} when the run cannot go on: the client crashed, the topic changed, another consumer fences this one,
- *   or before the first success what design 4.4 calls systemic. What was not committed is read again by the next run.
+ *   or before the first success what docs/delivery.md calls systemic. What was not committed is read again by the next run.
  */
 export async function runLoad(deps: LoadDeps, options: LoadOptions, signal: AbortSignal): Promise<LoadSummary> {
   const loop = createLoop(deps, options, signal);
@@ -31,7 +31,8 @@ export async function runLoad(deps: LoadDeps, options: LoadOptions, signal: Abor
     await drain(loop);
     return loop.summary;
   } finally {
-    await landFlight(loop).catch(() => undefined);
+    // Not waited for: whoever closes the warehouse cuts an attempt that still runs, and the ledger tells what became of it.
+    loop.flight?.giveUp.abort();
   }
 }
 
@@ -110,6 +111,6 @@ async function drain(loop: Loop): Promise<void> {
   deadline.abort();
   const left = loop.filling.recordCount;
   if (loop.flight !== undefined || left > 0) {
-    deps.log.warn('drain.cut_short', { records_left: left, circuit_open: deps.circuit.isOpen(), lost: 'nothing: they are read again' });
+    deps.log.warn('drain.cut_short', { recordsLeft: left, circuitOpen: deps.circuit.isOpen(), lost: 'nothing: they are read again' });
   }
 }

@@ -13,7 +13,7 @@ export interface LoadStatus {
   isDraining: boolean;
 }
 
-export interface LoadDeps extends ClaimDeps, Omit<FlushDeps, 'lettersWritten'> {
+export interface LoadDeps extends Omit<ClaimDeps, 'expiredTold'>, Omit<FlushDeps, 'lettersWritten'> {
   readonly decode: (record: LogRecord) => Decoded;
   readonly status: LoadStatus;
 }
@@ -52,7 +52,7 @@ export function tell(inbox: Inbox, happening: Happening): void {
 
 export interface Loop {
   readonly inbox: Inbox;
-  readonly deps: LoadDeps & FlushDeps;
+  readonly deps: LoadDeps & ClaimDeps & FlushDeps;
   readonly options: LoadOptions;
   readonly signal: AbortSignal;
   /** The partitions of the last claim. */
@@ -77,7 +77,7 @@ export interface Loop {
 
 export function createLoop(deps: LoadDeps, options: LoadOptions, signal: AbortSignal): Loop {
   return {
-    deps: { ...deps, lettersWritten: new Set() },
+    deps: { ...deps, lettersWritten: new Set(), expiredTold: new Set() },
     options,
     signal,
     inbox: { happenings: [], wake: () => undefined },

@@ -2,7 +2,7 @@
 import { GbxError } from '../errors.ts';
 import { createBatch } from './batch.ts';
 import { claimPartitions } from './claim.ts';
-import { landFlight, noteLoaded } from './flight.ts';
+import { landFlight, noteLoaded, showLag } from './flight.ts';
 import type { Loop, RecordsEvent } from './loop.ts';
 import type { LedgerRow } from './ports.ts';
 
@@ -15,6 +15,7 @@ const GAP_PAUSE_MS = 1_000;
 export async function onJoined(loop: Loop, partitions: readonly number[]): Promise<void> {
   loop.deps.metrics.count('gbx_kafka_rebalances_total');
   loop.deps.log.info('group.joined', { partitions });
+  loop.reusedIds.clear();
   await takeOver(loop, partitions);
 }
 
@@ -34,7 +35,7 @@ export async function onGap(loop: Loop, event: RecordsEvent): Promise<void> {
 /** Rare and not quick: records are not kept for the sake of ids that clients use twice for different things. */
 export async function onReread(loop: Loop, exposureIds: readonly string[]): Promise<void> {
   for (const id of exposureIds) loop.reusedIds.add(id);
-  loop.deps.log.warn('batch.read_again', { exposure_ids_reused: exposureIds.length, reason: 'their records become dead letters' });
+  loop.deps.log.warn('batch.read_again', { exposureIdsReused: exposureIds.length, reason: 'their records become dead letters' });
   await takeOver(loop, [...loop.held.keys()]);
 }
 
@@ -72,6 +73,7 @@ function fencedForGood(by: readonly { partition: number; owner: string; host: st
 async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void> {
   const { deps, options, signal } = loop;
   let wanted = partitions;
+  for (const partition of loop.held.keys()) deps.metrics.unset('gbx_kafka_consumer_lag_records', { partition: String(partition) });
   loop.held.clear();
   loop.toCommit.clear();
   loop.filling = createBatch();
@@ -86,7 +88,10 @@ async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void
       continue;
     }
     loop.owner = claim.owner;
-    for (const held of claim.held) loop.held.set(held.partition, held);
+    for (const held of claim.held) {
+      loop.held.set(held.partition, held);
+      showLag(loop, held, held.ledgerOffset);
+    }
     deps.status.partitions = loop.held.size;
     forgetLetters(loop);
     return;

@@ -34,7 +34,7 @@ export type SourceEvent =
       readonly bytes: number;
     };
 
-/** A member of the consumer group. It buffers up to a bound and pauses its partitions beyond: not taking is back-pressure. */
+/** A member of the consumer group. It buffers up to a bound and fetches no more beyond it: not taking is back-pressure. */
 export interface Source {
   readonly clusterId: string;
   readonly topic: string;
@@ -72,7 +72,7 @@ export type WriteDeadLetters = (letters: readonly DeadLetter[], onWritten: OnWri
 
 // --- The warehouse ---------------------------------------------------------------------------------------------------
 
-/** Whose rows of the ledger: with a partition the key of design 4.2. */
+/** Whose rows of the ledger: with a partition the key of the ledger (docs/delivery.md). */
 export interface LedgerScope {
   readonly clusterId: string;
   readonly group: string;
@@ -159,7 +159,7 @@ export interface Warehouse {
   /** The ledger as it stands, without a claim: rows that exist. */
   readLedger(scope: LedgerScope): Promise<readonly LedgerRow[]>;
   /**
-   * Stages the rows, then in one transaction moves the ledger and inserts what the table lacks (design 4.2).
+   * Stages the rows, then in one transaction moves the ledger and inserts what the table lacks (docs/delivery.md).
    * A request may be sent again after any error: `already-loaded` answers for a COMMIT whose answer was lost.
    * @throws {GbxError} by the classes of core/errors; nothing was written, save GBX_WAREHOUSE_UNSURE.
    */

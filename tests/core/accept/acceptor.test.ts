@@ -13,6 +13,7 @@ function setUp({ send, isUp = () => true }: { send: SendRecords; isUp?: () => bo
     count: (name: string, _by?: number, labels?: Readonly<Record<string, string>>) =>
       void counted.push(labels ? `${name} ${labels['reason']}` : name),
     set: () => undefined,
+    unset: () => undefined,
     observe: () => undefined,
   };
   const acceptor = createAcceptor({ send, isUp, clock, random: () => 1, metrics, log: silentLog(), timeoutMs: 1000 });

@@ -7,6 +7,7 @@ import type { SendOutcome, SendRecords } from '../../../src/core/accept/ports.ts
 import type { OutgoingRecord } from '../../../src/core/exposure/exposure.ts';
 import { manualClock, seededRandom } from '../../support/clock.ts';
 import { collectingLog } from '../../support/log.ts';
+import { noMetrics } from '../../support/metrics.ts';
 
 const ACKED: SendOutcome = { kind: 'acked' };
 const NOT_SENT: SendOutcome = { kind: 'not-sent', reason: 'no leader' };
@@ -41,7 +42,7 @@ function setUp(options: Partial<CoalescerOptions> = {}) {
       }),
     clock,
     random: () => 1,
-    metrics: { count: () => undefined, set: () => undefined, observe: () => undefined },
+    metrics: noMetrics,
     log,
     sendMax: { recordsMax: 1000, bytesMax: 900_000 },
     pendingMax: { recordsMax: 20_000, bytesMax: 64_000_000 },
@@ -253,7 +254,7 @@ test('property: one outcome each, in time and never better than what the sender 
         },
         clock,
         random: seededRandom(seed),
-        metrics: { count: () => undefined, set: () => undefined, observe: () => undefined },
+        metrics: noMetrics,
         log: collectingLog(),
         sendMax: limits,
         pendingMax,

@@ -101,7 +101,7 @@ describe('openWatch()', () => {
   it('believes the table, not the log, that an exposure is loaded', async () => {
     const { watch, steps, rows, asked, clock } = setUp();
     watch.onEvent('serve', { level: 'debug', event: 'exposure.accepted', fields: { exposureId: 'a', durationMs: 3 } });
-    watch.onEvent('consume', { level: 'info', event: 'batch.loaded', fields: { records: 1, inserted: 1, dead_letters: 0 } });
+    watch.onEvent('consume', { level: 'info', event: 'batch.loaded', fields: { records: 1, inserted: 1, deadLetters: 0 } });
     await clock.advance(10);
     expect(asked).toEqual([['a']]);
     expect(steps.map(({ kind }) => kind)).toEqual(['accepted']);
@@ -114,7 +114,7 @@ describe('openWatch()', () => {
   it('shows warnings, errors and dead letters', async () => {
     const { watch, complaints } = setUp();
     watch.onEvent('consume', { level: 'error', event: 'circuit.opened', fields: { code: 'GBX_WAREHOUSE_UNREACHABLE' } });
-    watch.onEvent('consume', { level: 'info', event: 'batch.loaded', fields: { records: 3, inserted: 1, dead_letters: 2 } });
+    watch.onEvent('consume', { level: 'info', event: 'batch.loaded', fields: { records: 3, inserted: 1, deadLetters: 2 } });
     watch.onEvent('consume', { level: 'debug', event: 'kafkajs.reported', fields: {} });
     expect(complaints.map(({ level, text }) => `${level}: ${text}`)).toEqual([
       'error: circuit.opened {"code":"GBX_WAREHOUSE_UNREACHABLE"}',
