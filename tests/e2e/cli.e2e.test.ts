@@ -212,7 +212,7 @@ describe('signals', () => {
     await child.line('ready');
     child.signal('SIGTERM');
     expect(await child.exit({ timeoutMs: 9_000 })).toMatchObject({ code: 143 });
-    expect(child.stderr()).toContain('not finished after 1 s');
+    expect(child.stderr()).toContain('not finished after 6 s');
   });
 
   test('what still holds the process after the end is named, and the exit code is kept', async () => {
