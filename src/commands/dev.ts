@@ -4,7 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
 import { untilAborted } from '../core/clock.ts';
-import type { Config } from '../core/config.ts';
+import { type Config, SETTINGS } from '../core/config.ts';
 import { EXIT } from '../core/errors.ts';
 import { type LogEvent, openWatch } from '../core/follow/watch.ts';
 import type { Logger } from '../core/log.ts';
@@ -216,15 +216,15 @@ interface DescribeOptions {
 }
 
 function describeParts({ config, sources }: CommandContext, { servers: { kafka, postgres }, data, url }: DescribeOptions): PartOnScreen[] {
-  const { batchSize, batchTimeoutSeconds, adminHost, adminPort, dbHost, dbPort, dbName } = config;
-  const usual = sources.batchTimeoutSeconds === 'default' ? '; in production after 30 s, BATCH_TIMEOUT_SECONDS' : '';
+  const { batchTimeoutSeconds, adminHost, adminPort, dbHost, dbPort, dbName } = config;
+  const usual = sources.batchTimeoutSeconds === 'default' ? ` (elsewhere ${SETTINGS.batchTimeoutSeconds.default} s)` : '';
   const away = postgres && postgres.dataDir !== data.postgres ? `; PostgreSQL's in ${postgres.dataDir}` : '';
   return [
-    { name: 'serve', where: url, note: 'POST /exposure, GET /exposures/{user_id}, /health, /metrics' },
+    { name: 'serve', where: url, note: 'POST /exposure, /health, /metrics' },
     {
       name: 'consume',
       where: `http://${adminHost}:${adminPort}/metrics`,
-      note: `loads after ${batchTimeoutSeconds} s or ${batchSize} records${usual}`,
+      note: `loads after ${batchTimeoutSeconds} s${usual}`,
     },
     kafka
       ? { name: 'Kafka', where: kafka.brokers, note: `Apache Kafka 3.8.1, process ${kafka.pid}` }

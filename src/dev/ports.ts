@@ -1,5 +1,5 @@
 // Free ports on the loopback interface. A port found free may be taken a moment later: whoever starts a server on it
-// must be ready to try again with another (`isAddressInUse` in the server's log).
+// must be ready to try again with another.
 import { createServer, type Server } from 'node:net';
 
 /** As many different free ports, held until all are found. */

@@ -15,22 +15,17 @@ export interface HealthCheck {
 export type HealthChecks = Readonly<Record<string, HealthCheck>>;
 
 export interface HealthDeps {
-  /** Undefined or ok: alive. */
-  readonly liveness?: () => HealthCheck;
   /** Ready when all are ok. */
   readonly readiness: () => HealthChecks;
   readonly metrics: { render(): Promise<string>; readonly contentType: string };
 }
 
-export function addHealthRoutes(app: FastifyInstance, { liveness, readiness, metrics }: HealthDeps): void {
+export function addHealthRoutes(app: FastifyInstance, { readiness, metrics }: HealthDeps): void {
   app.addHook('onRequest', (_request, reply, done) => {
     reply.header('cache-control', 'no-store');
     done();
   });
-  app.get('/livez', (_request, reply) => {
-    const check = liveness?.() ?? { ok: true };
-    return answerJson(reply, check.ok ? 200 : 500, { status: check.ok ? 'alive' : 'stuck', ...check });
-  });
+  app.get('/livez', (_request, reply) => answerJson(reply, 200, { status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
     const checks = readiness();
     const isReady = isAllOk(checks);

@@ -69,7 +69,8 @@ function formatFacts({ tookMs, parts, url, topic, psql, trafficPerSecond }: DevF
     ...(psql ? ['  or with psql:', `    ${psql}`] : []),
     '',
     ...(trafficPerSecond === undefined ? [] : [`  synthetic exposures are being sent: ${trafficPerSecond} a second`]),
-    `  Below: the way of each exposure, HTTP → Kafka topic ${topic} → table. Ctrl-C stops everything.`,
+    '  Ctrl-C stops everything.',
+    `  Below: the way of each exposure, HTTP → Kafka topic ${topic} → table.`,
     '',
   ];
   return lines.join('\n');
