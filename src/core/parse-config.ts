@@ -41,7 +41,7 @@ interface Found {
 
 /**
  * Flags before environment before `.env` before the default; an empty value in the latter two counts as not given.
- * @throws {GbxError} GBX_CONFIG with every problem.
+ * @throws {GbxError} GBX_CONFIG with every problem; GBX_USAGE where only flags are wrong.
  */
 export function parseConfig(input: ConfigInput): ReadConfig {
   const read = readConfig(input);
@@ -164,11 +164,12 @@ function unknownNames({ env, dotEnv }: ConfigInput): string[] {
 
 function configError(problems: readonly ConfigProblem[]): GbxError {
   const [first, ...rest] = problems;
+  const code = problems.every(({ source }) => source.startsWith('flag ')) ? 'GBX_USAGE' : 'GBX_CONFIG';
   if (first !== undefined && rest.length === 0) {
-    return new GbxError('GBX_CONFIG', `${first.name}: ${first.message}`, { from: `${first.name} (${first.source})` });
+    return new GbxError(code, `${first.name}: ${first.message}`, { from: `${first.name} (${first.source})` });
   }
   const lines = problems.map(({ name, source, message }) => `\n  ${name} (${source}): ${message}`);
-  return new GbxError('GBX_CONFIG', `${problems.length} settings are wrong:${lines.join('')}`);
+  return new GbxError(code, `${problems.length} settings are wrong:${lines.join('')}`);
 }
 
 /** The configuration with these settings surely given. */

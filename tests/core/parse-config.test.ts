@@ -24,6 +24,12 @@ describe('parseConfig() with wrong values', () => {
     expect(error.message).toBe('BATCH_SIZE: "many" must be a whole number from 1 to 100000 (rows)');
   });
 
+  test('takes a wrong flag for wrong usage, unless other settings are wrong too', () => {
+    expect(failure(() => parseConfig(input({ flags: { kafkaTls: 'maybe' } })))).toMatchObject({ code: 'GBX_USAGE', exitCode: 2 });
+    const mixed = input({ flags: { kafkaTls: 'maybe' }, env: { BATCH_SIZE: 'many' } });
+    expect(failure(() => parseConfig(mixed))).toMatchObject({ code: 'GBX_CONFIG', exitCode: 78 });
+  });
+
   test('lists every problem at once, each with its source', () => {
     const given = input({ flags: { kafkaTls: 'maybe' }, env: { DB_PORT: '70000' }, dotEnv: { MAX_RETRIES: '-1' } });
     expect(failure(() => parseConfig(given)).message.split('\n')).toEqual([
