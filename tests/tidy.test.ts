@@ -118,8 +118,7 @@ describe('text files', () => {
   const texts = below(/\.(ts|tsx|mjs|js|json|md|sql|xml|sh|yml|yaml|properties|npmrc)$/u, /^(bin|\.ci)\//u).filter((path) => path !== SELF);
 
   test('name no package registry and no folder of one machine', () => {
-    const registries =
-      /\b(?:registry|npm|repo\d?|central|proxy|files|pypi)\.[\w-]+(?:\.[\w-]+)*\.(?:org|com|io)\b/u;
+    const registries = /\b(?:registry|npm|repo\d?|central|proxy|files|pypi)\.[\w-]+(?:\.[\w-]+)*\.(?:org|com|io)\b/u;
     expect(linesWith(registries, texts)).toEqual([]);
     expect(linesWith(/(^|[\s'"`(=:])\/(home|Users|root|work)\/[\w.-]+/u, texts)).toEqual([]);
   });
