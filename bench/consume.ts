@@ -64,7 +64,13 @@ export async function drainOnce(request: DrainRequest): Promise<Drain> {
   return summarize({ claimed, batches, records, before, after });
 }
 
-function settings({ stack, database, topic, dialect }: DrainRequest): Record<string, string> {
+/** Of a program that reads this topic and this table. */
+export function settings({
+  stack,
+  database,
+  topic,
+  dialect,
+}: Pick<DrainRequest, 'stack' | 'database' | 'topic' | 'dialect'>): Record<string, string> {
   const { host, port, user, password } = stack.postgres;
   return {
     KAFKA_BOOTSTRAP_SERVERS: stack.brokers,

@@ -57,7 +57,12 @@ async function main({ url, perSecond, seconds }: OpenLoopInput): Promise<void> {
   const deadline = performance.now() + DRAIN_MS_MAX;
   while (run.idle.length < CONNECTIONS && performance.now() < deadline) await systemClock.sleep(5);
   for (const socket of sockets) socket.destroy();
-  if (run.failed > 0 || run.idle.length < CONNECTIONS) throw new Error(`${run.failed} of ${due} posts failed, or are without an answer`);
+  if (run.failed > 0 || run.idle.length < CONNECTIONS) {
+    const open = CONNECTIONS - run.idle.length;
+    throw new Error(
+      `${run.failed} of ${due} posts failed; ${open} connections have a post without an answer, ${run.waiting.length} posts wait for one`,
+    );
+  }
   const sorted = run.latencies.sort((a, b) => a - b);
   const at = (part: number): number => sorted[Math.min(sorted.length - 1, Math.floor(part * sorted.length))] ?? Number.NaN;
   const answer: OpenLoopResult = {

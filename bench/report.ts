@@ -1,6 +1,7 @@
 // The figures as Markdown: each that has to be reached stands with what it has to reach.
 import { ceilingRates, type DrainCase, type DrainFigures } from './drain.ts';
 import type { HttpFigures } from './http.ts';
+import { atLeast, below, goalTable, ms, percent, rate, spread, table, whole } from './markdown.ts';
 import { median } from './median.ts';
 import type { StartFigures } from './start.ts';
 
@@ -125,51 +126,4 @@ export function startTables({ rounds, nothing, version, help }: StartFigures): s
       },
     ]),
   ].join('\n\n');
-}
-
-interface Goal {
-  readonly name: string;
-  readonly value: string;
-  readonly goal: string;
-  readonly isReached: boolean;
-}
-
-function atLeast(name: string, ratio: number, min: number): Goal {
-  return { name, value: ratio.toFixed(2), goal: `at least ${min}`, isReached: ratio >= min };
-}
-
-function below(name: string, value: number, { max, unit }: { readonly max: number; readonly unit: string }): Goal {
-  return { name, value: `${value.toFixed(unit === 'ms' ? 1 : 0)} ${unit}`, goal: `under ${max} ${unit}`, isReached: value < max };
-}
-
-function goalTable(goals: readonly Goal[]): string {
-  return table(
-    ['figure', 'value', 'goal', 'reached'],
-    goals.map(({ name, value, goal, isReached }) => [name, value, goal, isReached ? 'yes' : '**no**']),
-  );
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  return [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`).join('\n');
-}
-
-function whole(value: number): string {
-  return Math.round(value).toLocaleString('en-US');
-}
-
-/** Three digits are more than a run can tell. */
-function rate(value: number): string {
-  return Number(value.toPrecision(3)).toLocaleString('en-US');
-}
-
-function spread(values: readonly number[]): string {
-  return values.length === 1 ? '1' : `${values.length}: ${rate(Math.min(...values))} to ${rate(Math.max(...values))}`;
-}
-
-function ms(value: number): string {
-  return `${value.toFixed(1)} ms`;
-}
-
-function percent(share: number): string {
-  return `${Math.round(share * 100)} %`;
 }

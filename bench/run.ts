@@ -5,11 +5,17 @@ import { loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { benchDrain, profileDrain } from './drain.ts';
 import { benchHttp } from './http.ts';
+import { benchIdle, idleTables } from './idle.ts';
+import { benchLag, lagTables } from './lag.ts';
 import { type BenchOptions, type Part, parseOptions } from './options.ts';
+import { benchPoison, poisonTables } from './poison.ts';
+import { benchProduce, produceTables } from './produce.ts';
 import { readSelfTimes } from './profile.ts';
 import { drainTables, httpTables, startTables } from './report.ts';
+import { benchSpool, spoolTables } from './spool.ts';
 import { openStack, type Stack } from './stack.ts';
 import { benchStart } from './start.ts';
+import { benchVerify, verifyTables } from './verify.ts';
 import { describeRun, writeSection } from './write-readme.ts';
 
 const FUNCTIONS_SHOWN = 40;
@@ -30,22 +36,24 @@ async function main(): Promise<void> {
     return;
   }
   for (const part of options.parts) {
-    const text = await measure(part, stack, options);
+    const text = await MEASURES[part](stack, options);
     console.log(`\n## ${part}\n\n${text}`);
     if (options.isWritten) await writeSection(part, `${about}\n\n${text}`);
   }
 }
 
-async function measure(part: Part, stack: Stack, options: BenchOptions): Promise<string> {
-  switch (part) {
-    case 'drain':
-      return drainTables(await benchDrain(stack, options));
-    case 'http':
-      return httpTables(await benchHttp(stack, options));
-    case 'start':
-      return startTables(benchStart(stack.build));
-  }
-}
+/** Each part measures and gives its report as Markdown. */
+const MEASURES: Readonly<Record<Part, (stack: Stack, options: BenchOptions) => Promise<string>>> = {
+  drain: async (stack, options) => drainTables(await benchDrain(stack, options)),
+  poison: async (stack, options) => poisonTables(await benchPoison(stack, options)),
+  idle: async (stack, options) => idleTables(await benchIdle(stack, options)),
+  verify: async (stack, options) => verifyTables(await benchVerify(stack, options)),
+  http: async (stack, options) => httpTables(await benchHttp(stack, options)),
+  spool: async (stack, options) => spoolTables(await benchSpool(stack, options)),
+  produce: async (stack, options) => produceTables(await benchProduce(stack, options)),
+  lag: async (stack) => lagTables(await benchLag(stack)),
+  start: async (stack) => startTables(benchStart(stack.build)),
+};
 
 async function profile(stack: Stack, options: BenchOptions): Promise<void> {
   const dir = await mkdtemp(join(tmpdir(), 'gbx-profile-'));

@@ -17,8 +17,10 @@ export interface Table extends AsyncDisposable {
   truncate(): Promise<void>;
   /** Takes the loaded rows out, their space too. */
   removeLoaded(set: RecordSet): Promise<void>;
+  /** Takes out so many rows, whichever. */
+  removeSome(rows: number): Promise<void>;
   /** @throws {Error} unless each record is there exactly once: then a rate means nothing */
-  assertLoaded(set: RecordSet): Promise<void>;
+  assertLoaded(set: Pick<RecordSet, 'records'>): Promise<void>;
   bytes(): Promise<number>;
 }
 
@@ -56,6 +58,9 @@ export async function createTable({ host, port, user, password }: PostgresServer
       await run('TRUNCATE growthbook.gbx_ledger');
       await run(`VACUUM ANALYZE ${TABLE}`);
       await run('CHECKPOINT');
+    },
+    async removeSome(rows) {
+      await run(`DELETE FROM ${TABLE} WHERE ctid IN (SELECT ctid FROM ${TABLE} LIMIT $1)`, [rows]);
     },
     async assertLoaded(set) {
       const [row] = await run(`SELECT count(*) AS rows, count(DISTINCT exposure_id) AS ids FROM ${TABLE} WHERE source = $1`, [

@@ -24,8 +24,8 @@ export async function createTopics(brokers: string, topics: Readonly<Record<stri
   }
 }
 
-/** Each record in the partition of its key, as every producer of ours has it. */
-export async function fillTopic(brokers: string, topic: string, set: RecordSet): Promise<void> {
+/** Each record in the partition of its key, as every producer of ours has it. @param poisonEvery each so-many-th is no exposure */
+export async function fillTopic(brokers: string, topic: string, set: RecordSet, { poisonEvery = 0 } = {}): Promise<void> {
   const producer = bareKafka(brokers).producer({ allowAutoTopicCreation: false });
   await producer.connect();
   const waiting: Message[][] = Array.from({ length: PARTITIONS }, () => []);
@@ -39,6 +39,8 @@ export async function fillTopic(brokers: string, topic: string, set: RecordSet):
       const exposure = exposureAt(i);
       const value = Buffer.from(encodeExposure(exposure));
       if (value.length !== RECORD_BYTES) throw new RangeError(`record ${i} has ${value.length} bytes`);
+      // Valid JSON of the same size, and no user in it: found by validation alone.
+      if (poisonEvery > 0 && i % poisonEvery === 0) value.write('"xs_user_id"', value.indexOf('"ds_user_id"'));
       const partition = partitionOfKey(exposure.dsUserId, PARTITIONS);
       const messages = waiting[partition];
       messages?.push({ key: exposure.dsUserId, value, partition, timestamp: String(Math.floor(exposure.tsMicros / 1000)) });

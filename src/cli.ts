@@ -2,8 +2,9 @@
 import { readFileSync } from 'node:fs';
 import { systemClock } from './core/clock.ts';
 import { asGbxError, EXIT } from './core/errors.ts';
-import { errorDocument, formatError } from './format-error.ts';
-import type { Output } from './run-command.ts';
+import { wantsColor } from './core/wants-color.ts';
+import { errorDocument, formatError, jsonFormIn, jsonFormOf } from './format-error.ts';
+import type { Output, RuntimeFacts } from './run-command.ts';
 
 /** What may still hold the process open after its work is done, before it is ended all the same. */
 const LINGER_MS = 5_000;
@@ -15,6 +16,10 @@ let stoppedBy: 'SIGINT' | 'SIGTERM' | undefined;
 let secrets: readonly string[] = [];
 let drainTimeoutMs = 25_000;
 const version = readVersion();
+let jsonForm = jsonFormIn(process.argv.slice(2));
+let hasAnswered = false;
+let finishesUnread = false;
+let isUnread = false;
 
 function readVersion(): string {
   const parsed: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -54,9 +59,10 @@ function leave(reason: string, exitCode: number): never {
 
 function watchStreams(): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    // The reader has seen enough, as in `gbx … | head`: that is no failure.
-    if (error.code === 'EPIPE') process.exit(EXIT.done);
-    throw error;
+    if (error.code !== 'EPIPE') throw error;
+    // The reader has seen enough, as in `gbx … | head`: that is no failure. What changes something is not left half done for it.
+    if (!finishesUnread) process.exit(EXIT.done);
+    isUnread = true;
   });
   process.stderr.on('error', (error: NodeJS.ErrnoException) => {
     // Who collects the log is gone: exposures matter more than their log.
@@ -68,18 +74,33 @@ function report(thrown: unknown): number {
   const error = asGbxError(thrown);
   const about = `gbx ${version}, node ${process.versions.node}, ${process.platform} ${process.arch}`;
   process.stderr.write(formatError(error, { about, secrets }));
-  if (process.argv.includes('--json')) process.stdout.write(errorDocument(error, { secrets }));
+  // One document is promised, and is there: a second one would break its reader. Lines may always be followed by one more.
+  if (jsonForm === 'lines' || (jsonForm === 'document' && !hasAnswered)) process.stdout.write(errorDocument(error, { secrets }));
   return error.exitCode;
 }
 
 function output(stream: NodeJS.WriteStream): Output {
+  const isTty = stream.isTTY === true;
   return {
     write: (text) => {
+      if (stream === process.stdout) {
+        if (isUnread) return;
+        hasAnswered = true;
+      }
       stream.write(text);
     },
-    isTty: stream.isTTY === true,
+    isTty,
     columns: stream.columns || Number(process.env['COLUMNS']) || 80,
+    hasColor: wantsColor(process.env, isTty),
   };
+}
+
+function runtimeFacts(): RuntimeFacts {
+  // Where nothing limits it, Linux tells a number beyond any memory.
+  const limit = process.constrainedMemory();
+  const isLimit = limit > 0 && limit < Number.MAX_SAFE_INTEGER;
+  const { platform, arch } = process;
+  return { version, node: process.versions.node, platform, arch, memoryBytesMax: isLimit ? limit : undefined };
 }
 
 async function main(argv: readonly string[]): Promise<number> {
@@ -92,12 +113,16 @@ async function main(argv: readonly string[]): Promise<number> {
   const { parseArguments } = await import('./program.ts');
   const parsed = parseArguments(argv, { version, stdout: stdout.write, columns: stdout.columns });
   if (parsed.kind === 'answered') return EXIT.done;
+  jsonForm = jsonFormOf(parsed.invocation.options);
+  finishesUnread = parsed.invocation.entry.finishesUnread === true;
   const { runCommand } = await import('./run-command.ts');
   const exitCode = await runCommand(parsed.invocation, {
     env: process.env,
     folder: process.cwd(),
     stdout,
     stderr: output(process.stderr),
+    stdin: () => process.stdin,
+    runtime: runtimeFacts(),
     clock: systemClock,
     random: Math.random,
     signal: stopping.signal,

@@ -25,6 +25,27 @@ export function formatError(error: GbxError, { about, secrets }: Facts): string 
   return `${redact(lines.join('\n'), secrets)}\n`;
 }
 
+/**
+ * What stdout promises to hold: one JSON document, lines of JSON, or text (undefined). An error comes there too, in the same
+ * form, since who reads it waits for JSON whatever happened.
+ */
+export type JsonForm = 'document' | 'lines' | undefined;
+
+/** @param options of the command, by camelCase name */
+export function jsonFormOf(options: Readonly<Record<string, unknown>>): JsonForm {
+  if (options['output'] === 'ndjson' || options['ndjson'] === true) return 'lines';
+  return options['json'] === true || options['output'] === 'json' ? 'document' : undefined;
+}
+
+/** The same of what was typed, where it could not be understood. */
+export function jsonFormIn(argv: readonly string[]): JsonForm {
+  const end = argv.indexOf('--');
+  const typed = end < 0 ? argv : argv.slice(0, end);
+  const at = typed.findIndex((text) => text === '--output' || text.startsWith('--output='));
+  const output = typed[at]?.includes('=') ? typed[at]?.slice('--output='.length) : typed[at + 1];
+  return jsonFormOf({ json: typed.includes('--json'), ndjson: typed.includes('--ndjson'), ...(at < 0 ? {} : { output }) });
+}
+
 /** The same for --json: one document on stdout. */
 export function errorDocument(error: GbxError, { secrets }: Pick<Facts, 'secrets'>): string {
   const { code, message, hint, exitCode, from } = error;

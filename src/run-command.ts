@@ -1,6 +1,7 @@
 // The frame of every command: flags -> configuration -> logger -> work -> exit code. Called by cli.ts once a process;
 // commands get everything they need in one context and never look at the process themselves.
-import type { CommandEntry } from './commands.ts';
+import type { Readable } from 'node:stream';
+import type { CommandEntry } from './command-entry.ts';
 import type { Clock, Random } from './core/clock.ts';
 import type { Config, SettingKey, Sources } from './core/config.ts';
 import { GbxError } from './core/errors.ts';
@@ -14,6 +15,20 @@ export interface Output {
   write(text: string): void;
   readonly isTty: boolean;
   readonly columns: number;
+  /** Whether colour is wanted on this stream (core/wants-color.ts); absent: no. */
+  readonly hasColor?: boolean;
+}
+
+/** What runs this process: for `gbx doctor` and its bundle. */
+export interface RuntimeFacts {
+  /** Of gbx. */
+  readonly version: string;
+  /** Of Node, e.g. `20.20.2`. */
+  readonly node: string;
+  readonly platform: string;
+  readonly arch: string;
+  /** What the container or the machine lets this process have; undefined where nothing says. */
+  readonly memoryBytesMax: number | undefined;
 }
 
 export interface CommandContext {
@@ -21,6 +36,9 @@ export interface CommandContext {
   readonly sources: Sources;
   /** Settings that are wrong; empty, save for a command that explains the configuration. */
   readonly problems: readonly ConfigProblem[];
+  /** Names that look like settings and are none: logged already. */
+  readonly warnings: readonly string[];
+  readonly runtime: RuntimeFacts;
   /** The command's own flags by camelCase name: numbers where the table says integer or rate, true or absent for switches. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly args: readonly string[];
@@ -31,6 +49,8 @@ export interface CommandContext {
   readonly signal: AbortSignal;
   readonly stdout: Output;
   readonly stderr: Output;
+  /** Opened when it is asked for; who asks destroys it, as a read that waits would hold the process open. */
+  readonly stdin?: (() => Readable) | undefined;
 }
 
 /** What cli.ts lends of the process. */
@@ -39,6 +59,8 @@ export interface Host {
   readonly folder: string;
   readonly stdout: Output;
   readonly stderr: Output;
+  readonly stdin?: () => Readable;
+  readonly runtime: RuntimeFacts;
   readonly clock: Clock;
   readonly random: Random;
   readonly signal: AbortSignal;
@@ -57,7 +79,7 @@ export interface Invocation {
 
 /** @returns the exit code. @throws {GbxError} */
 export async function runCommand({ entry, args, options, flags }: Invocation, host: Host): Promise<number> {
-  const { env, folder, stdout, stderr, clock, random, signal } = host;
+  const { env, folder, stdout, stderr, stdin, runtime, clock, random, signal } = host;
   if (entry.refusedInProduction && env['NODE_ENV'] === 'production') {
     throw new GbxError('GBX_REFUSED_IN_PRODUCTION', `Cannot run gbx ${entry.name} under NODE_ENV=production: it is for one machine`);
   }
@@ -74,7 +96,7 @@ export async function runCommand({ entry, args, options, flags }: Invocation, ho
   for (const warning of warnings) log.warn('config.name_unknown', { warning });
   const { run } = await entry.load();
   try {
-    return await run({ config, sources, problems, options, args, log, clock, random, signal, stdout, stderr });
+    return await run({ config, sources, problems, warnings, runtime, options, args, log, clock, random, signal, stdout, stderr, stdin });
   } catch (error) {
     throw withOrigin(error, sources);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { asGbxError, GbxError } from '../src/core/errors.ts';
-import { errorDocument, formatError } from '../src/format-error.ts';
+import { errorDocument, formatError, jsonFormIn, jsonFormOf } from '../src/format-error.ts';
 
 const facts = { about: 'gbx 1.2.3, node 20, linux x64', secrets: ['hunter22'] };
 
@@ -69,4 +69,21 @@ test('errorDocument() is one line of JSON with the schema, without secrets', () 
       exitCode: 69,
     },
   });
+});
+
+test.each([
+  [['lag'], undefined],
+  [['lag', '--json'], 'document'],
+  [['lag', '--', '--json'], undefined],
+  [['lag', '--output', 'json'], 'document'],
+  [['lag', '--output=ndjson'], 'lines'],
+  [['lag', '--output', 'csv'], undefined],
+] as const)('jsonFormIn() of %j is %s', (argv, form) => {
+  expect(jsonFormIn(argv)).toBe(form);
+});
+
+test('jsonFormOf() goes by what the options say', () => {
+  expect(jsonFormOf({ json: true })).toBe('document');
+  expect(jsonFormOf({ json: true, output: 'ndjson' })).toBe('lines');
+  expect(jsonFormOf({ topic: '--json' })).toBeUndefined();
 });

@@ -36,6 +36,19 @@ describe('parseArguments() refuses, with the next step,', () => {
       'gbx migrate --help',
     ],
     [['migrate', 'up', '--partitions', '0'], /--partitions.*must be a whole number from 1 up/u, 'gbx migrate --help'],
+    [
+      ['migrate', 'status', '--dry-run'],
+      'Cannot take --dry-run with action status: it belongs to gbx migrate plan, gbx migrate up',
+      'gbx migrate --help',
+    ],
+    [['migrate', 'status', '--partitions', '6'], /--partitions with action status/u, 'gbx migrate --help'],
+    [['migrate', 'up', '--check'], /--check with action up: it belongs to gbx migrate status/u, 'gbx migrate --help'],
+    [['dev', '--kafka-port', '65536'], /--kafka-port.*must be a port, from 1 to 65535/u, 'gbx dev --help'],
+    [['dev', '--postgres-port', '0'], /--postgres-port.*must be a whole number from 1 up/u, 'gbx dev --help'],
+    [['doctor', '--only', 'everything'], /--only.*Allowed choices are runtime/u, 'gbx doctor --help'],
+    [['help', 'consum'], "there is no help on 'consum' (Did you mean consume?)", 'gbx help'],
+    [['help', 'serve', 'now'], 'too many arguments for gbx help serve', 'gbx help serve'],
+    [['help', 'errors', 'GBX_NO'], /there is no error code 'GBX_NO'/u, 'gbx help errors'],
     [['dev', '--traffic', 'lots'], /--traffic.*as in 50\/s/u, 'gbx dev --help'],
     [['serve', '--db-password', 'x'], "unknown option '--db-password'", 'gbx serve --help'],
   ])('%j', (argv, message, hint) => {
@@ -72,6 +85,13 @@ describe('parseArguments() answers itself', () => {
     const text = printed.replaceAll(/\s+/gu, ' ');
     for (const { name, summary } of COMMANDS) expect(text).toMatch(new RegExp(` ${name} .*${summary.slice(0, 20)}`, 'u'));
     expect(printed).toContain('78 wrong configuration');
+  });
+
+  test('with the pages that belong to no command', () => {
+    expect(parse('help', 'exit-codes').printed).toContain('sysexits.h');
+    expect(parse('help', 'errors').printed).toContain('GBX_BUG');
+    expect(JSON.parse(parse('help', 'errors', 'GBX_BUG', '--json').printed)).toMatchObject({ errors: [{ exitCode: 70 }] });
+    expect(parse('--help').printed).toContain('More: gbx help exit-codes, gbx help errors');
   });
 
   test.each(COMMANDS.map((entry) => [entry.name, entry] as const))('with settings, defaults and examples of %s', (name, entry) => {

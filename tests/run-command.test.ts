@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import type { CommandEntry } from '../src/commands.ts';
+import type { CommandEntry } from '../src/command-entry.ts';
 import { systemClock } from '../src/core/clock.ts';
 import { type CommandContext, type Host, type Invocation, runCommand } from '../src/run-command.ts';
 
@@ -46,6 +46,7 @@ async function runWith(env: Record<string, string>, given: Partial<CommandEntry>
     folder,
     stdout: stderr,
     stderr,
+    runtime: { version: '1.2.3', node: '20.20.2', platform: 'linux', arch: 'x64', memoryBytesMax: undefined },
     clock: systemClock,
     random: () => 0,
     signal,

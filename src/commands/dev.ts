@@ -2,6 +2,7 @@
 // processes (migrate, serve, consume): the very processes of production, so that what a newcomer sees is what he will
 // deploy, a crash of one is seen as what it is, and each can be killed to see what happens. Then shows what arrives.
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
 import { untilAborted } from '../core/clock.ts';
 import { type Config, SETTINGS } from '../core/config.ts';
@@ -121,6 +122,7 @@ async function settle(
     // A consumer that was killed keeps its partitions from the next one for this long.
     sessionTimeoutSeconds: sources.sessionTimeoutSeconds === 'default' ? SESSION_TIMEOUT_SECONDS : config.sessionTimeoutSeconds,
     dataDir: data.path,
+    spoolDir: config.spoolDir ?? join(data.path, 'spool'),
     logLevel: 'debug',
     logFormat: 'json',
     ...(kafka && { kafkaBootstrapServers: [kafka.brokers], kafkaTls: 'off', kafkaCaFile: undefined }),

@@ -5,7 +5,7 @@ export interface SettingEntry {
   readonly env: string;
   /** Long flag; none for secrets, which never belong on a command line. */
   readonly flag?: string;
-  readonly type: 'text' | 'list' | 'integer' | 'choice';
+  readonly type: 'text' | 'list' | 'integer' | 'integers' | 'choice';
   readonly choices?: readonly string[];
   /** Inclusive bounds, integers only. */
   readonly min?: number;
@@ -42,7 +42,9 @@ export const SETTINGS = {
   batchTimeoutSeconds: { env: 'BATCH_TIMEOUT_SECONDS', flag: '--batch-timeout', type: 'integer', min: 1, max: 3600, unit: 'seconds', default: 30, about: 'Age of a batch’s first record that makes it due.' },
   batchRowsMax: { env: 'GBX_BATCH_ROWS_MAX', flag: '--batch-rows-max', type: 'integer', min: 1, max: 100_000, unit: 'rows', default: 16_000, about: 'Records a batch may grow to under backlog.' },
   batchBytesMax: { env: 'GBX_BATCH_BYTES_MAX', flag: '--batch-bytes-max', type: 'integer', min: 100_000, max: 64_000_000, unit: 'bytes', default: 8_000_000, about: 'Bytes a batch may grow to: keys and values, and 200 for each record.' },
-  maxRetries: { env: 'MAX_RETRIES', flag: '--max-retries', type: 'integer', min: 0, max: 100, unit: 'count', default: 3, about: 'Times a row that the warehouse refuses is tried again; taken for later use, not obeyed yet.' },
+  maxRetries: { env: 'MAX_RETRIES', flag: '--max-retries', type: 'integer', min: 0, max: 100, unit: 'count', default: 3, about: 'Times a row that the warehouse refuses is tried again after its first attempt; then it is a dead letter.' },
+  retryBackoffMs: { env: 'GBX_RETRY_BACKOFF_MS', flag: '--retry-backoff', type: 'integers', min: 0, max: 60_000, unit: 'milliseconds', default: '1000,4000,16000', about: 'Longest waits before the retries of a row, one after the other, the last for all that follow.' },
+  retryTopic: { env: 'GBX_RETRY_TOPIC', flag: '--retry-topic', type: 'text', about: 'Topic that refused rows are requeued to; without it the topic they came from.' },
   startFrom: { env: 'GBX_START_FROM', flag: '--start-from', type: 'choice', choices: ['earliest', 'latest'], default: 'earliest', about: 'Where a partition starts that neither ledger nor group knows.' },
   lockTimeoutSeconds: { env: 'GBX_LOCK_TIMEOUT_SECONDS', flag: '--lock-timeout', type: 'integer', min: 1, max: 3600, unit: 'seconds', default: 120, about: 'Longest wait for a lock in the warehouse.' },
   statementTimeoutSeconds: { env: 'GBX_STATEMENT_TIMEOUT_SECONDS', flag: '--statement-timeout', type: 'integer', min: 1, max: 3600, unit: 'seconds', default: 180, about: 'Longest statement in the warehouse, its wait for a lock included.' },
@@ -53,6 +55,9 @@ export const SETTINGS = {
   apiKeys: { env: 'GBX_API_KEYS', type: 'list', secret: true, about: 'Keys for the read routes, separated by commas; two may be valid while one is replaced.' },
   corsOrigins: { env: 'GBX_CORS_ORIGINS', flag: '--cors-origins', type: 'list', default: '*', about: 'Origins that may post from a browser.' },
   acceptTimeoutMs: { env: 'GBX_ACCEPT_TIMEOUT_MS', flag: '--accept-timeout', type: 'integer', min: 50, max: 60_000, unit: 'milliseconds', default: 5000, about: 'Time within which a posted exposure is acknowledged or refused.' },
+  accept: { env: 'GBX_ACCEPT', flag: '--accept', type: 'choice', choices: ['auto', 'broker', 'spool'], default: 'auto', about: 'What an answer of 2xx waits for: the brokers, or the disk of the spool; auto is spool where GBX_SPOOL_DIR is set.' },
+  spoolDir: { env: 'GBX_SPOOL_DIR', flag: '--spool-dir', type: 'text', about: 'Folder of the spool: one for each process of serve.' },
+  spoolBytesMax: { env: 'GBX_SPOOL_BYTES_MAX', flag: '--spool-bytes-max', type: 'integer', min: 1_000_000, max: 1_000_000_000_000, unit: 'bytes', default: 1_000_000_000, about: 'What the spool may hold; beyond it serve answers 503.' },
   bodyBytesMax: { env: 'GBX_BODY_BYTES_MAX', flag: '--body-bytes-max', type: 'integer', min: 1024, max: 16_000_000, unit: 'bytes', default: 1_048_576, about: 'Largest request body.' },
   adminHost: { env: 'GBX_ADMIN_HOST', flag: '--admin-host', type: 'text', default: '127.0.0.1', about: 'Address of consume’s health and metrics.' },
   adminPort: { env: 'GBX_ADMIN_PORT', flag: '--admin-port', type: 'integer', min: 0, max: 65_535, default: 8001, about: 'Port of consume’s health and metrics; 0 takes a free one.' },
@@ -68,11 +73,13 @@ export type SettingKey = keyof typeof SETTINGS;
 
 type ValueOf<E> = E extends { type: 'integer' }
   ? number
-  : E extends { type: 'list' }
-    ? readonly string[]
-    : E extends { type: 'choice'; choices: readonly (infer C)[] }
-      ? C
-      : string;
+  : E extends { type: 'integers' }
+    ? readonly number[]
+    : E extends { type: 'list' }
+      ? readonly string[]
+      : E extends { type: 'choice'; choices: readonly (infer C)[] }
+        ? C
+        : string;
 
 /** The settings, checked: those without a default may be absent. `requireSettings` narrows. */
 export type Config = {

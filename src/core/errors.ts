@@ -33,6 +33,7 @@ const TABLE = {
   GBX_USAGE: { exit: EXIT.usage, failure: 'fatal', hint: 'see `gbx --help`' },
   GBX_CONFIG: { exit: EXIT.config, failure: 'fatal', hint: 'see every setting and its source: `gbx config explain`' },
   GBX_REFUSED_IN_PRODUCTION: { exit: EXIT.config, failure: 'fatal', hint: 'use gbx serve and gbx consume' },
+  GBX_INPUT_INVALID: { exit: EXIT.badData, failure: 'fatal', hint: 'mend the line' },
   GBX_SERVE_UNREACHABLE: { exit: EXIT.unavailable, failure: 'fatal', hint: 'is `gbx serve` running, and is --url right?' },
   GBX_PORT_IN_USE: { exit: EXIT.unavailable, failure: 'fatal', hint: 'stop what listens there, or choose another port' },
   GBX_LOCAL_STACK: { exit: EXIT.unavailable, failure: 'fatal', hint: 'see docs/first-run.md' },
@@ -45,6 +46,8 @@ const TABLE = {
   GBX_KAFKA_TLS: { exit: EXIT.config, failure: 'systemic', hint: 'check GBX_KAFKA_CA_FILE and GBX_KAFKA_TLS' },
   GBX_KAFKA_AUTH: { exit: EXIT.permission, failure: 'systemic', hint: 'check the login and rights on the brokers' },
   GBX_TOPIC_MISSING: { exit: EXIT.config, failure: 'systemic', hint: 'create it: gbx migrate up' },
+  GBX_GROUP_MISSING: { exit: EXIT.config, failure: 'fatal', hint: 'check GBX_CONSUMER_GROUP; a group is known once gbx consume has run' },
+  GBX_LAG_UNKNOWN: { exit: EXIT.unavailable, failure: 'fatal', hint: 'try again; see what is not known: gbx lag --wide' },
   GBX_TOPIC_CHANGED: {
     exit: EXIT.config,
     failure: 'fatal',
@@ -55,9 +58,30 @@ const TABLE = {
     failure: 'fatal',
     hint: 'stop the other consumer of this group; to go on behind it: gbx consume --reset-ledger committed --execute',
   },
+  GBX_NOT_A_MEMBER: { exit: EXIT.tryAgain, failure: 'transient', hint: 'it joins its group again by itself' },
+  GBX_BATCH_UNREADABLE: {
+    exit: EXIT.badData,
+    failure: 'fatal',
+    hint: 'mend the broker’s disk or the producer; to go on behind the batch see docs/on-call.md',
+  },
   GBX_CONSUMER_CRASHED: { exit: EXIT.unavailable, failure: 'fatal', hint: 'start it again: it goes on where the ledger stands' },
   GBX_RECORD_TOO_LARGE: { exit: EXIT.badData, failure: 'row', hint: 'raise max.message.bytes of the topic, or send less' },
   GBX_SEND_UNKNOWN: { exit: EXIT.unavailable, failure: 'ambiguous', hint: 'send again with the same exposure_id' },
+  GBX_SPOOL_FAILED: {
+    exit: EXIT.unavailable,
+    failure: 'transient',
+    hint: 'make room on the disk of GBX_SPOOL_DIR, or mend it: serve goes on by itself',
+  },
+  GBX_SPOOL_IN_USE: {
+    exit: EXIT.tryAgain,
+    failure: 'fatal',
+    hint: 'wait for that process to end, or give each its own folder: GBX_SPOOL_DIR',
+  },
+  GBX_SPOOL_NOT_EMPTY: {
+    exit: EXIT.tryAgain,
+    failure: 'fatal',
+    hint: 'nothing is lost: start serve on the folder again, or empty it with gbx serve --drain-only',
+  },
 
   GBX_WAREHOUSE_UNREACHABLE: {
     exit: EXIT.unavailable,

@@ -2,7 +2,7 @@
 import type { SettingEntry } from './config.ts';
 
 type ParsedSetting =
-  | { readonly ok: true; readonly value: string | number | readonly string[] }
+  | { readonly ok: true; readonly value: string | number | readonly string[] | readonly number[] }
   /** `expected` goes on from the value: `"abc" must be …`. */
   | { readonly ok: false; readonly expected: string };
 
@@ -15,6 +15,8 @@ export function parseSetting(text: string, entry: SettingEntry): ParsedSetting {
       return parseList(text, entry);
     case 'integer':
       return parseInteger(text, entry);
+    case 'integers':
+      return parseIntegers(text, entry);
     case 'choice':
       return parseChoice(text, entry);
   }
@@ -49,10 +51,23 @@ function parseHostPort(item: string, portDefault: number): string | undefined {
   return port >= 1 && port <= 65_535 ? `${match[1]}:${port}` : undefined;
 }
 
-function parseInteger(text: string, { min = 0, max = Number.MAX_SAFE_INTEGER, unit }: SettingEntry): ParsedSetting {
+function parseInteger(
+  text: string,
+  { min = 0, max = Number.MAX_SAFE_INTEGER, unit }: Pick<SettingEntry, 'min' | 'max' | 'unit'>,
+): ParsedSetting {
   const value = /^[+-]?\d{1,16}$/u.test(text.trim()) ? Number(text) : Number.NaN;
   if (value >= min && value <= max) return { ok: true, value };
   return { ok: false, expected: `must be a whole number from ${min} to ${max}${unit === undefined ? '' : ` (${unit})`}` };
+}
+
+function parseIntegers(text: string, { min = 0, max = Number.MAX_SAFE_INTEGER, unit }: SettingEntry): ParsedSetting {
+  const items = text.split(',').map((item) => parseInteger(item, { min, max }));
+  const values = items.flatMap((item) => (item.ok && typeof item.value === 'number' ? [item.value] : []));
+  if (values.length === items.length) return { ok: true, value: values };
+  return {
+    ok: false,
+    expected: `must be whole numbers from ${min} to ${max}${unit === undefined ? '' : ` (${unit})`}, separated by commas`,
+  };
 }
 
 function parseChoice(text: string, { choices = [] }: SettingEntry): ParsedSetting {

@@ -10,12 +10,14 @@ export interface HealthCheck {
   readonly message?: string | undefined;
   /** One next step. */
   readonly hint?: string | undefined;
+  /** False: said for information, readiness does not follow it. */
+  readonly required?: false;
 }
 
 export type HealthChecks = Readonly<Record<string, HealthCheck>>;
 
 export interface HealthDeps {
-  /** Ready when all are ok. */
+  /** Ready when all that are required are ok. */
   readonly readiness: () => HealthChecks;
   readonly metrics: { render(): Promise<string>; readonly contentType: string };
 }
@@ -28,7 +30,7 @@ export function addHealthRoutes(app: FastifyInstance, { readiness, metrics }: He
   app.get('/livez', (_request, reply) => answerJson(reply, 200, { status: 'alive' }));
   app.get('/readyz', (_request, reply) => {
     const checks = readiness();
-    const isReady = isAllOk(checks);
+    const isReady = Object.values(checks).every((check) => check.ok || check.required === false);
     return answerJson(reply, isReady ? 200 : 503, { status: isReady ? 'ready' : 'not_ready', checks });
   });
   app.get('/metrics', async (_request, reply) => reply.header('content-type', metrics.contentType).send(await metrics.render()));

@@ -2,10 +2,11 @@
 // Part of open-source.ts. Takes in what kafkajs 2.2.4 does on its own: resets of positions, crashes that only its log tells.
 import type { Consumer, EachBatchPayload, LogEntry } from 'kafkajs';
 import { GbxError } from '../core/errors.ts';
-import type { Source } from '../core/load/ports.ts';
+import type { Source, SourceEvent } from '../core/load/ports.ts';
 import { createClient, type KafkaClient, type KafkaConnection, RETRY } from './client.ts';
+import { createCommitter } from './commit-offsets.ts';
 import { withDeadline } from './deadline.ts';
-import { toLogRecords } from './log-records.ts';
+import { splitUnreadable, toLogRecords, unreadableError } from './log-records.ts';
 import { createSourceBuffer, type SourceBuffer, type SourceControls } from './source-buffer.ts';
 
 export interface MemberOptions {
@@ -37,7 +38,6 @@ const HEARTBEAT_MS_MAX = 3_000;
 const CONCURRENT_MIN = 256;
 /** How often a held callback looks to the heart; kafkajs beats it once in its interval. */
 const HOLD_MS = 500;
-const COMMIT_MS_MAX = 5_000;
 const CLOSE_MS_MAX = 5_000;
 /** From kafkajs's first word about its end to the one that carries the reason. */
 const CRASH_REPORT_MS = 10_000;
@@ -81,10 +81,13 @@ export async function openMember(connection: KafkaConnection, options: MemberOpt
   });
   const parts: Parts = { connection, options, state, client, consumer, buffer };
   const { running } = await start(parts);
+  const { topic, group } = options;
+  const commit = createCommitter({ consumer, translate: client.translate, clock: connection.clock, topic, group });
   return {
     take: (ms, signal) => take(parts, ms, signal),
     seek: (positions) => seek(parts, positions),
-    commit: (positions) => commit(parts, positions),
+    // Kafka would take a commit for partitions that are another member's by now.
+    commit: (positions) => commit(pick(positions, buffer.owned(positions.keys()))),
     close: () => close(parts, running),
   };
 }
@@ -179,17 +182,21 @@ function fail({ state, client, options }: Parts, error: unknown): void {
 
 /** Whatever is not resolved here is fetched again. */
 async function onBatch(parts: Parts, { batch, resolveOffset, isStale, heartbeat }: EachBatchPayload): Promise<void> {
-  const { buffer } = parts;
-  if (buffer.isFull()) await untilRoom(parts, heartbeat);
-  const { partition, messages } = batch;
+  const { buffer, state, options } = parts;
+  if (buffer.isFull() || state.failure !== undefined) await untilRoom(parts, heartbeat);
+  const { partition } = batch;
+  const { messages, unreadable } = splitUnreadable(batch.messages);
+  if (state.failure !== undefined || isStale() || !buffer.accepts(partition)) return;
   const last = messages.at(-1);
-  if (last === undefined || isStale() || !buffer.accepts(partition)) return;
-  // Of the last message: kafkajs then passes over what follows it in the batch, as nextOffset does.
-  resolveOffset(last.offset);
-  const { fetchedOffset }: { fetchedOffset?: string } = batch as { fetchedOffset?: string };
-  const fetchOffset = BigInt(fetchedOffset ?? batch.firstOffset() ?? last.offset);
-  const [nextOffset, endOffset] = [BigInt(batch.lastOffset()) + 1n, BigInt(batch.highWatermark)];
-  buffer.push({ partition, fetchOffset, nextOffset, endOffset, ...toLogRecords(batch) });
+  if (last !== undefined) {
+    // Of the last message: kafkajs then passes over what follows it in the batch, as nextOffset does.
+    resolveOffset(last.offset);
+    const { fetchedOffset }: { fetchedOffset?: string } = batch as { fetchedOffset?: string };
+    const fetchOffset = BigInt(fetchedOffset ?? batch.firstOffset() ?? last.offset);
+    const nextOffset = BigInt(unreadable === undefined ? batch.lastOffset() : last.offset) + 1n;
+    buffer.push({ partition, fetchOffset, nextOffset, endOffset: BigInt(batch.highWatermark), ...toLogRecords({ partition, messages }) });
+  }
+  if (unreadable !== undefined) fail(parts, unreadableError({ topic: options.topic, partition, ...unreadable }));
 }
 
 /**
@@ -198,12 +205,13 @@ async function onBatch(parts: Parts, { batch, resolveOffset, isStale, heartbeat 
  * error ends the wait and kafkajs joins anew.
  */
 async function untilRoom({ buffer, state, connection }: Parts, heartbeat: EachBatchPayload['heartbeat']): Promise<void> {
-  while (buffer.isFull() && state.failure === undefined && !state.closing.signal.aborted) {
+  // A client that has failed is held too, until it is closed: nobody wants what it would fetch.
+  while ((buffer.isFull() || state.failure !== undefined) && !state.closing.signal.aborted) {
     await heartbeat();
     const alarm = new AbortController();
     const wake = (): void => alarm.abort();
     state.held.add(wake);
-    if (buffer.isFull()) await connection.clock.sleep(HOLD_MS, alarm.signal);
+    if (!state.closing.signal.aborted) await connection.clock.sleep(HOLD_MS, alarm.signal);
     state.held.delete(wake);
   }
 }
@@ -223,9 +231,9 @@ function seek(parts: Parts, positions: ReadonlyMap<number, bigint>): void {
   }
 }
 
-async function take({ connection, state, buffer }: Parts, ms: number, signal?: AbortSignal): ReturnType<Source['take']> {
-  if (state.failure !== undefined) throw state.failure;
-  const event = buffer.take();
+async function take(parts: Parts, ms: number, signal?: AbortSignal): ReturnType<Source['take']> {
+  const { connection, state } = parts;
+  const event = next(parts);
   if (event !== undefined || ms <= 0 || signal?.aborted) return event;
   const alarm = new AbortController();
   const wake = (): void => alarm.abort();
@@ -234,22 +242,19 @@ async function take({ connection, state, buffer }: Parts, ms: number, signal?: A
   await connection.clock.sleep(ms, alarm.signal);
   signal?.removeEventListener('abort', wake);
   state.wake = undefined;
-  if (state.failure !== undefined) throw state.failure;
-  return buffer.take();
+  return next(parts);
 }
 
-async function commit({ connection, options, client, consumer, buffer }: Parts, positions: ReadonlyMap<number, bigint>): Promise<void> {
-  const { topic, group } = options;
-  const doing = `commit the offsets of the group ${group}`;
-  // Kafka would take a commit for partitions that are another member's by now.
-  const offsets = buffer.owned(positions.keys()).map((partition) => ({ topic, partition, offset: String(positions.get(partition)) }));
-  if (offsets.length === 0) return;
-  const late = (): Error => new GbxError('GBX_KAFKA_UNREACHABLE', `Cannot ${doing} as no answer came within ${COMMIT_MS_MAX / 1000} s`);
-  try {
-    await withDeadline(consumer.commitOffsets(offsets), { clock: connection.clock, ms: COMMIT_MS_MAX, late });
-  } catch (error) {
-    throw client.translate(error, doing, 'GBX_KAFKA_UNREACHABLE');
-  }
+/** What was read before a batch that cannot be read is good, and comes first. */
+function next({ state: { failure }, buffer }: Parts): SourceEvent | undefined {
+  if (failure !== undefined && failure.code !== 'GBX_BATCH_UNREADABLE') throw failure;
+  const event = buffer.take();
+  if (event === undefined && failure !== undefined) throw failure;
+  return event;
+}
+
+function pick(positions: ReadonlyMap<number, bigint>, partitions: readonly number[]): ReadonlyMap<number, bigint> {
+  return new Map([...positions].filter(([partition]) => partitions.includes(partition)));
 }
 
 async function close({ connection, state, client, consumer }: Parts, running: Promise<void>): Promise<void> {

@@ -1,14 +1,14 @@
-// The headers that a dead letter carries (docs/delivery.md): text all of them, numbers too. What was there before stays,
+// The headers that copies of records carry (docs/delivery.md): text all of them, numbers too. What was there before stays,
 // save what gbx says anew; a reader trusts none of them.
-import type { HeaderValue, RecordHeaders } from '../core/exposure/exposure.ts';
-import { formatOrigin, ORIGIN_HEADER, originOf } from '../core/exposure/origin.ts';
-import type { DeadLetter } from '../core/load/ports.ts';
+import type { HeaderValue, LogRecord, RecordHeaders } from '../core/exposure/exposure.ts';
+import { HEADERS } from '../core/exposure/header-names.ts';
+import { formatOrigin, originOf } from '../core/exposure/origin.ts';
+import type { DeadLetter, RequeuedRecord } from '../core/load/ports.ts';
 
 const MESSAGE_LENGTH_MAX = 256;
-const FIRST_FAILED_AT = 'gbx-first-failed-at';
 const MILLISECONDS = /^\d{1,15}$/;
 
-interface DeadLetterHeaderOptions {
+interface CopyHeaderOptions {
   /** The topic the record was read from. */
   readonly sourceTopic: string;
   readonly nowMs: number;
@@ -16,31 +16,52 @@ interface DeadLetterHeaderOptions {
   readonly brief?: boolean;
 }
 
+type Headers = Readonly<Record<string, HeaderValue>>;
+
 /** Origin and first failure are those of the first time; reason and last failure are of now. */
-export function deadLetterHeaders(
-  { record, code, message, stage }: DeadLetter,
-  { sourceTopic, nowMs, brief = false }: DeadLetterHeaderOptions,
-): Readonly<Record<string, HeaderValue>> {
-  const text = brief ? {} : { 'gbx-error-message': oneLine(message) };
+export function deadLetterHeaders({ record, code, message, stage }: DeadLetter, options: CopyHeaderOptions): Headers {
+  return failureHeaders(record, { code, message, stage }, options);
+}
+
+/** Of a record that is not due the headers stay as they are; only where it comes from is added, once. */
+export function requeueHeaders(requeued: RequeuedRecord, options: CopyHeaderOptions): Headers {
+  const { record } = requeued;
+  if (requeued.kind === 'not-due') return { ...kept(record.headers), ...originHeader(record, options) };
+  const { retryCount, notBeforeMs, code, message } = requeued;
   return {
-    ...kept(record.headers),
-    [ORIGIN_HEADER]: formatOrigin(originOf(record, sourceTopic)),
-    [FIRST_FAILED_AT]: firstFailedAt(record.headers) ?? String(nowMs),
-    'gbx-last-failed-at': String(nowMs),
-    'gbx-error-code': code,
-    'gbx-error-stage': stage,
+    ...failureHeaders(record, { code, message, stage: 'load' }, options),
+    [HEADERS.retryCount]: String(retryCount),
+    [HEADERS.notBefore]: String(Math.ceil(notBeforeMs)),
+  };
+}
+
+function failureHeaders(record: LogRecord, why: Pick<DeadLetter, 'code' | 'message' | 'stage'>, options: CopyHeaderOptions): Headers {
+  const { nowMs, brief = false } = options;
+  const { [HEADERS.errorMessage]: _former, ...others } = kept(record.headers);
+  const text = brief ? {} : { [HEADERS.errorMessage]: oneLine(why.message) };
+  return {
+    ...others,
+    ...originHeader(record, options),
+    [HEADERS.firstFailedAt]: firstFailedAt(record.headers) ?? String(nowMs),
+    [HEADERS.lastFailedAt]: String(nowMs),
+    [HEADERS.errorCode]: why.code,
+    [HEADERS.errorStage]: why.stage,
     ...text,
   };
 }
 
+function originHeader(record: LogRecord, { sourceTopic }: CopyHeaderOptions): Headers {
+  return { [HEADERS.origin]: formatOrigin(originOf(record, sourceTopic)) };
+}
+
 function kept(headers: RecordHeaders): Record<string, HeaderValue> {
   const values: Record<string, HeaderValue> = {};
-  for (const [name, value] of Object.entries(headers)) if (value !== undefined && name !== 'gbx-error-message') values[name] = value;
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) values[name] = value;
   return values;
 }
 
 function firstFailedAt(headers: RecordHeaders): string | undefined {
-  const value = headers[FIRST_FAILED_AT];
+  const value = headers[HEADERS.firstFailedAt];
   const text = Buffer.isBuffer(value) || typeof value === 'string' ? value.toString() : '';
   return MILLISECONDS.test(text) ? text : undefined;
 }

@@ -1,6 +1,6 @@
 // Questions to the cluster: who it is, which topics it has, where their logs start and end, what a group committed.
 // Used by commands, by the source and by the producer. Every answer comes or fails within a limit.
-
+import kafkajs, { type Admin } from 'kafkajs';
 import { GbxError } from '../core/errors.ts';
 import { CONNECTION_TIMEOUT_MS, createClient, type KafkaConnection, RETRY } from './client.ts';
 import { withDeadline } from './deadline.ts';
@@ -33,6 +33,13 @@ export interface KafkaAdmin extends AsyncDisposable {
   logRanges(topic: string): Promise<readonly LogRange[]>;
   /** By partition; those without a committed offset are left out, and so are kafkajs's own -1 and -2. */
   committedOffsets(group: string, topic: string): Promise<ReadonlyMap<number, bigint>>;
+  /** Settings of the topic by the names Kafka gives them; undefined where this login may not ask. @throws {GbxError} GBX_TOPIC_MISSING too */
+  topicConfig(topic: string, names: readonly string[]): Promise<ReadonlyMap<string, string> | undefined>;
+  /**
+   * By partition: the first record whose timestamp is this or later, the log's end where there is none.
+   * @throws {GbxError} GBX_TOPIC_MISSING too
+   */
+  offsetsAtTimestamp(topic: string, timestampMs: number): Promise<ReadonlyMap<number, bigint>>;
 }
 
 /** @throws {GbxError} GBX_KAFKA_UNREACHABLE, GBX_KAFKA_TLS, GBX_KAFKA_AUTH: within 15 seconds */
@@ -95,6 +102,12 @@ export async function openAdmin(connection: KafkaConnection): Promise<KafkaAdmin
         const known = answer?.partitions.map(({ partition, offset }) => [partition, BigInt(offset)] as const) ?? [];
         return new Map(known.filter(([, offset]) => offset >= 0n));
       }),
+    topicConfig: (topic, names) => readTopicConfig(admin, ask, { topic, names }),
+    offsetsAtTimestamp: (topic, timestampMs) =>
+      ask(`ask for the offsets of the topic ${topic}`, async () => {
+        const offsets = await admin.fetchTopicOffsetsByTimestamp(topic, Math.trunc(timestampMs));
+        return new Map(offsets.map(({ partition, offset }) => [partition, BigInt(offset)]));
+      }),
     [Symbol.asyncDispose]: close,
   };
 
@@ -107,6 +120,24 @@ export async function openAdmin(connection: KafkaConnection): Promise<KafkaAdmin
       () => true,
       () => false,
     );
+  }
+}
+
+type Ask = <T>(doing: string, work: () => Promise<T>) => Promise<T>;
+
+async function readTopicConfig(
+  admin: Admin,
+  ask: Ask,
+  { topic, names }: { readonly topic: string; readonly names: readonly string[] },
+): Promise<ReadonlyMap<string, string> | undefined> {
+  const resources = [{ type: kafkajs.ConfigResourceTypes.TOPIC, name: topic, configNames: [...names] }];
+  try {
+    const answer = await ask(`read the settings of the topic ${topic}`, () => admin.describeConfigs({ resources, includeSynonyms: false }));
+    const entries = answer.resources[0]?.configEntries ?? [];
+    return new Map(entries.flatMap(({ configName, configValue }) => (configValue === null ? [] : [[configName, configValue]])));
+  } catch (error) {
+    if (error instanceof GbxError && error.code === 'GBX_KAFKA_AUTH') return undefined;
+    throw error;
   }
 }
 

@@ -1,6 +1,9 @@
-// Three mends for kafkajs 2.2.4, whose last release is of February 2023; client.ts applies them before the first client.
+// Mends for kafkajs 2.2.4, whose last release is of February 2023; client.ts applies them before the first client.
 // Bound to that very version: tests/kafka/patch-kafkajs.test.ts fails when the mended source is another one.
 import { createRequire } from 'node:module';
+import { decodeBatches, isRecordBatches } from './decode-batches.ts';
+import type { DecodedMessage } from './decode-record.ts';
+import { patchClock } from './patch-clock.ts';
 
 export const PATCHED_VERSION = '2.2.4';
 
@@ -23,11 +26,28 @@ interface BrokerPool {
   removeBroker(address: { readonly host: string; readonly port: number }): void;
 }
 
+interface Runner {
+  onCrash(error: unknown): Promise<void>;
+  start(): Promise<void>;
+  readonly logger: { error(message: string): void };
+}
+
+interface Decoder {
+  readInt32(): number;
+  canReadBytes(count: number): boolean;
+  readBytes(count: number): Buffer;
+}
+
+type DecodeMessages = (decoder: Decoder) => Promise<readonly DecodedMessage[]>;
+
 interface Patchable<T> {
   readonly prototype: T;
 }
 
 const SIZE_BYTES = 4;
+const FETCH = 'kafkajs/src/protocol/requests/fetch';
+/** Those that know the present format of batches. */
+const FETCH_VERSIONS = [4, 5, 6, 7, 8, 9, 10, 11];
 const patched = new WeakSet<object>();
 
 /** @returns false where another version is installed: then nothing was touched. */
@@ -43,6 +63,9 @@ export function patchKafkaJs(): boolean {
   patchIdleTimer(queue.prototype);
   patchReconnect(connection.prototype);
   patchLastBroker(pool.prototype);
+  patchCrash(load('kafkajs/src/consumer/runner'));
+  patchDecoder(load);
+  patchClock(load);
   return true;
 }
 
@@ -80,4 +103,43 @@ function patchLastBroker(prototype: BrokerPool): void {
     if (Object.keys(this.brokers).length > 1) original.call(this, address);
     else this.metadataExpireAt = null;
   };
+}
+
+/** What ends a consumer is told after its connections are closed, and where that failed it was not told but thrown into the void. */
+function patchCrash({ prototype }: Patchable<Runner>): void {
+  const original = prototype.start;
+  prototype.start = function startGuarded(this: Runner) {
+    const { onCrash } = this;
+    this.onCrash = async (error) => {
+      try {
+        await onCrash(error);
+      } catch (second) {
+        this.logger.error(`Crash could not be told: ${second instanceof Error ? second.message : String(second)}`);
+      }
+    };
+    return original.call(this);
+  };
+}
+
+/**
+ * decode-batches.ts in place of the decoder of fetched batches; the old formats, before Kafka 0.11, stay with kafkajs's own.
+ * Modules that hold on to the former one are forgotten: kafkajs asks for them anew with each request.
+ */
+function patchDecoder(load: NodeJS.Require): void {
+  const path = load.resolve(`${FETCH}/v4/decodeMessages`);
+  const original: DecodeMessages = load(path);
+  const MakeDecoder: new (bytes: Buffer) => Decoder = load('kafkajs/src/protocol/decoder');
+  const decodeMessages: DecodeMessages = async (decoder) => {
+    const size = decoder.readInt32();
+    if (size <= 0 || !decoder.canReadBytes(size)) return [];
+    const bytes = decoder.readBytes(size);
+    if (isRecordBatches(bytes)) return await decodeBatches(bytes);
+    const sized = Buffer.alloc(SIZE_BYTES + size);
+    sized.writeInt32BE(size);
+    bytes.copy(sized, SIZE_BYTES);
+    return await original(new MakeDecoder(sized));
+  };
+  const cached = load.cache[path];
+  if (cached !== undefined) cached.exports = decodeMessages;
+  for (const version of FETCH_VERSIONS) delete load.cache[load.resolve(`${FETCH}/v${version}/response`)];
 }

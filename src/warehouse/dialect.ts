@@ -20,6 +20,10 @@ const CREATE_STAGE = `CREATE TEMP TABLE gbx_stage (
   source VARCHAR(32) NOT NULL
 )`;
 
+// PostgreSQL has no statistics of a temporary table, and a wrong guess makes it loop over two days of exposures for each
+// row: 100 rows took two seconds. At a statistics target of 1 telling it takes a millisecond.
+const ANALYZE_STAGE = 'ANALYZE gbx_stage (exposure_id, ts)';
+
 /** Once a session. */
 export async function createStage(session: Session): Promise<void> {
   if (session.server === 'postgres') await session.run(`SET default_statistics_target TO 1; SET work_mem TO '64MB'`);
@@ -28,12 +32,19 @@ export async function createStage(session: Session): Promise<void> {
 
 /** Empties the stage and fills it, committed. @returns the rows that the server says it took */
 export async function stageRows(session: Session, rows: readonly Exposure[], fill: FillStage): Promise<number> {
-  // TRUNCATE commits whatever is open on Redshift, so it goes alone.
-  await session.run('TRUNCATE gbx_stage');
+  await emptyStage(session);
   await session.run('BEGIN');
   const staged = await fill(session, rows);
-  // PostgreSQL has no statistics of a temporary table, and a wrong guess makes it loop over two days of exposures for each
-  // row: 100 rows took two seconds. At a statistics target of 1 telling it takes a millisecond.
-  await session.run(session.server === 'postgres' ? 'ANALYZE gbx_stage (exposure_id, ts); COMMIT' : 'COMMIT');
+  await session.run(session.server === 'postgres' ? `${ANALYZE_STAGE}; COMMIT` : 'COMMIT');
   return staged;
+}
+
+/** Outside a transaction: TRUNCATE commits whatever is open on Redshift. */
+export async function emptyStage(session: Session): Promise<void> {
+  await session.run('TRUNCATE gbx_stage');
+}
+
+/** For a transaction that fills the stage and goes on. */
+export async function analyzeStage(session: Session): Promise<void> {
+  if (session.server === 'postgres') await session.run(ANALYZE_STAGE);
 }

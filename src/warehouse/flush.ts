@@ -93,7 +93,12 @@ function insertText(near: string, { createdAt, where }: { readonly createdAt: st
 const INSERT_WINDOW = insertText(NEAR, { createdAt: '$5', where: 'AND s.ts >= $3::timestamp AND s.ts <= $4::timestamp' });
 const INSERT_WHOLE = insertText('', { createdAt: '$1', where: '' });
 
-async function insertWhatLacks(session: Session, request: FlushRequest, wholeTable: boolean): Promise<number> {
+/** From the stage; the rows are those that it holds. @returns how many were inserted */
+export async function insertWhatLacks(
+  session: Session,
+  request: Pick<FlushRequest, 'rows' | 'windows' | 'createdAtMs'>,
+  wholeTable: boolean,
+): Promise<number> {
   if (request.rows.length === 0) return 0;
   const createdAt = formatSqlTimestamp(request.createdAtMs * 1000);
   if (wholeTable) return (await session.query(INSERT_WHOLE, { values: [createdAt] })).count;

@@ -33,6 +33,12 @@ export async function readLedger(session: Session, scope: LedgerScope): Promise<
   return ledger;
 }
 
+/** Whose rows the ledger holds, each once. */
+export async function readScopes(session: Session): Promise<readonly LedgerScope[]> {
+  const { rows } = await session.query('SELECT DISTINCT cluster_id, consumer_group, topic FROM growthbook.gbx_ledger ORDER BY 1, 2, 3');
+  return rows.map((row) => ({ clusterId: row['cluster_id'] ?? '', group: row['consumer_group'] ?? '', topic: row['topic'] ?? '' }));
+}
+
 function assertOncePerPartition(ledger: readonly LedgerRow[], scope: LedgerScope): void {
   const seen = new Set<number>();
   for (const { partition } of ledger) {
@@ -87,7 +93,8 @@ export async function compareAndSwap(session: Session, request: FlushRequest): P
 
 /**
  * Why a compare-and-swap did not match: every step at its `to` under this claim means that an earlier COMMIT of the same
- * batch went through; anything else means that the claim is lost.
+ * batch went through; anything else means that the claim is lost. Steps that stay where they are (while a record of theirs
+ * is held back) prove nothing: a batch of such steps matches again after any COMMIT of its own.
  */
 export function explainMiss(ledger: readonly LedgerRow[], request: FlushRequest): FlushOutcome {
   const byPartition = new Map(ledger.map((row) => [row.partition, row]));
@@ -95,7 +102,7 @@ export function explainMiss(ledger: readonly LedgerRow[], request: FlushRequest)
     const row = byPartition.get(partition);
     return row !== undefined && row.owner === request.owner && row.epoch === epoch && row.nextOffset === to;
   });
-  if (loaded) return { kind: 'already-loaded' };
+  if (loaded && request.steps.some(({ from, to }) => from !== to)) return { kind: 'already-loaded' };
   const partitions = new Set(request.steps.map(({ partition }) => partition));
   const asked = ledger.filter(({ partition }) => partitions.has(partition));
   const others = asked.filter(({ owner }) => owner !== request.owner);

@@ -1,19 +1,38 @@
 // Reads exposures back: for serve's read routes and for `gbx smoke`. Never on the session that loads.
-import type { Exposure } from '../core/exposure/exposure.ts';
 import type { ReadExposures, StoredExposure } from '../core/exposure/stored.ts';
-import { formatSqlTimestamp, parseTimestamp } from '../core/exposure/timestamp.ts';
+import { formatSqlTimestamp } from '../core/exposure/timestamp.ts';
+import type { LedgerRow, LedgerScope } from '../core/load/ports.ts';
 import type { WarehouseConnection } from './connection.ts';
-import type { Row } from './session.ts';
+import { readLedger, readScopes } from './ledger.ts';
+import { COLUMNS, parseRow } from './parse-row.ts';
 import { openSessionPool } from './session-pool.ts';
 
 const SESSIONS_MAX = 4;
 const STATEMENT_TIMEOUT_MS_MAX = 30_000;
 /** Far below the bind parameters that Redshift counts. */
 const IDS_PER_STATEMENT = 5_000;
+const ROWS_PER_ID_MAX = 1_000;
 
-const COLUMNS = 'exposure_id, ds_user_id, experiment_id, variation_id, ts, attributes, source, created_at';
+interface Candidates {
+  readonly dsUserId?: string;
+  readonly experimentId?: string;
+  /** Of `ts`, from inclusive, to exclusive: microseconds since the Unix epoch. */
+  readonly fromMicros: number;
+  readonly toMicros: number;
+  readonly rowsMax: number;
+}
 
-export type Reader = ReadExposures & AsyncDisposable & { ping(): Promise<void> };
+export interface Reader extends ReadExposures, AsyncDisposable {
+  ping(): Promise<void>;
+  /** Every row with this id, whenever it happened. On Redshift that reads the whole column. */
+  byId(exposureId: string): Promise<readonly StoredExposure[]>;
+  /** Rows of a user, an experiment or both in a span of time, newest first. */
+  candidates(wanted: Candidates): Promise<readonly StoredExposure[]>;
+  /** Without a claim, and without a right but to read. */
+  readLedger(scope: LedgerScope): Promise<readonly LedgerRow[]>;
+  /** Whose rows the ledger holds, each once. */
+  ledgerScopes(): Promise<readonly LedgerScope[]>;
+}
 
 /** Nothing is connected before the first call. */
 export function openReader(connection: WarehouseConnection): Reader {
@@ -43,30 +62,19 @@ export function openReader(connection: WarehouseConnection): Reader {
       }
       return found.sort((a, b) => b.tsMicros - a.tsMicros).slice(0, rowsMax);
     },
+    byId: (exposureId) => select('exposure_id = $1', { values: [exposureId], rowsMax: ROWS_PER_ID_MAX }),
+    candidates({ dsUserId, experimentId, fromMicros, toMicros, rowsMax }) {
+      const values = [formatSqlTimestamp(fromMicros), formatSqlTimestamp(toMicros)];
+      const where = ['ts >= $1::timestamp', 'ts < $2::timestamp'];
+      if (dsUserId !== undefined) where.push(`ds_user_id = $${values.push(dsUserId)}`);
+      if (experimentId !== undefined) where.push(`experiment_id = $${values.push(experimentId)}`);
+      return select(where.join(' AND '), { values, rowsMax });
+    },
+    readLedger: (scope) => pool.withSession((session) => readLedger(session, scope)),
+    ledgerScopes: () => pool.withSession(readScopes),
     async ping() {
       await pool.withSession((session) => session.query('SELECT 1'));
     },
     [Symbol.asyncDispose]: () => pool[Symbol.asyncDispose](),
   };
-}
-
-/** Columns that the table lets be null, and that rows of another loader may leave so, read as their nearest value. */
-function parseRow(row: Row): StoredExposure {
-  const tsMicros = parseMicros(row['ts']);
-  const exposure: Exposure = {
-    exposureId: row['exposure_id'] ?? '',
-    dsUserId: row['ds_user_id'] ?? '',
-    experimentId: row['experiment_id'] ?? '',
-    variationId: row['variation_id'] ?? '',
-    tsMicros,
-    attributes: row['attributes'] ?? '{}',
-    source: row['source'] ?? '',
-  };
-  return { ...exposure, createdAtMicros: row['created_at'] == null ? tsMicros : parseMicros(row['created_at']) };
-}
-
-function parseMicros(text: string | null | undefined): number {
-  const micros = parseTimestamp(text ?? '');
-  if (micros === undefined) throw new RangeError('the warehouse gave a time that is none');
-  return micros;
 }

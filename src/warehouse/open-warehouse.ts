@@ -1,5 +1,5 @@
-// The warehouse as the load flow sees it: claim, read the ledger, flush, one after the other on one dedicated session that
-// is made on first use and made anew after any error, so that nothing of a failed transaction is carried on.
+// The warehouse as the load flow sees it: claim, read the ledger, flush, try rows, one after the other on one dedicated
+// session that is made on first use and made anew after an error, so that nothing of a failed transaction is carried on.
 import { GbxError } from '../core/errors.ts';
 import type { Warehouse } from '../core/load/ports.ts';
 import { claimPartitions } from './claim.ts';
@@ -12,6 +12,7 @@ import { readLedger } from './ledger.ts';
 import { watchLock } from './lock-holder.ts';
 import { openSession, type Session } from './session.ts';
 import { sqlstateOf } from './translate-error.ts';
+import { tryRows } from './try-rows.ts';
 
 const LEDGER = 'growthbook.gbx_ledger';
 const UNIQUE_VIOLATION = '23505';
@@ -49,6 +50,12 @@ export function openWarehouse(connection: WarehouseConnection): Warehouse & Asyn
     }
   }
 
+  /** The key is enforced and the id stands outside the horizon: the next attempt compares with the whole table. */
+  function noteConflict(error: unknown): never {
+    if (error instanceof GbxError && sqlstateOf(error) === UNIQUE_VIOLATION) wholeTable = true;
+    throw error;
+  }
+
   /** In turn: a claim after a rebalance waits for the flush that still runs. */
   function inTurn<T>(work: (session: Session) => Promise<T>): Promise<T> {
     const turn = last.then(
@@ -68,15 +75,16 @@ export function openWarehouse(connection: WarehouseConnection): Warehouse & Asyn
     flush: (request) =>
       inTurn(async (opened) => {
         const deps = { fill: fillOf(opened), clock: connection.clock, wholeTable, watchLock: () => watchLock(connection, LEDGER) };
-        try {
-          const outcome = await flushBatch(opened, request, deps);
-          if (outcome.kind === 'loaded') wholeTable = false;
-          return outcome;
-        } catch (error) {
-          if (error instanceof GbxError && sqlstateOf(error) === UNIQUE_VIOLATION) wholeTable = true;
-          throw error;
-        }
+        const outcome = await flushBatch(opened, request, deps).catch(noteConflict);
+        if (outcome.kind === 'loaded') wholeTable = false;
+        return outcome;
       }),
+    async tryRows(rows) {
+      const refusal = await inTurn((opened) =>
+        tryRows(opened, rows, { fill: fillOf(opened), nowMs: connection.clock.now(), wholeTable }).catch(noteConflict),
+      );
+      if (refusal !== undefined) throw refusal;
+    },
     /** Ends what runs: its caller gets an error. */
     [Symbol.asyncDispose]: async () => {
       closed = true;

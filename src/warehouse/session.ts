@@ -1,9 +1,10 @@
 // One connection to the warehouse, made for gbx alone: its own TLS rule, UTC, bounded waits, everything read as text.
-// Used for one thing at a time; after any error it is thrown away and a new one made, for pg leaves a failed client unclear.
+// Used for one thing at a time; after an error it is thrown away and a new one made, for pg leaves a failed client unclear.
+// Save where the server refused a row: it said so in full, and whoever looks for that row asks again at once.
 import { Socket } from 'node:net';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { Client, type QueryResult } from 'pg';
+import { Client, Query, type QueryArrayConfig, type QueryResult } from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import type { DialectName, WarehouseConnection } from './connection.ts';
 import { type ErrorPlace, translateError } from './translate-error.ts';
@@ -43,6 +44,11 @@ export interface Session extends AsyncDisposable {
   query(text: string, statement?: Statement): Promise<Answer>;
   /** Several statements without parameters, in one round trip. @throws {GbxError} */
   run(text: string, statement?: Omit<Statement, 'values'>): Promise<void>;
+  /**
+   * One statement whose rows are handed over as they arrive, values in the order of its columns, and kept nowhere. What
+   * `onRow` throws is thrown at the end. @throws {GbxError}
+   */
+  stream(text: string, statement: Pick<Statement, 'values'>, onRow: (values: readonly (string | null)[]) => void): Promise<void>;
   /** COPY .. FROM STDIN. @returns the rows that the server took. @throws {GbxError} */
   copyIn(text: string, chunks: Iterable<Buffer>): Promise<number>;
 }
@@ -164,8 +170,9 @@ function createSession(connection: WarehouseConnection, { link, place, server, s
     try {
       return await work;
     } catch (error) {
-      link.lost = true;
-      throw translateError(error, where);
+      const translated = translateError(error, where);
+      if (translated.failure !== 'row') link.lost = true;
+      throw translated;
     } finally {
       done.abort();
       await silence;
@@ -186,6 +193,25 @@ function createSession(connection: WarehouseConnection, { link, place, server, s
     },
     async run(text, statement = {}) {
       await within(client.query(text), placeOf(statement));
+    },
+    async stream(text, { values = [] }, onRow) {
+      const failures: unknown[] = [];
+      const rowsRead = new Promise<void>((resolve, reject) => {
+        const config: QueryArrayConfig<(string | number | null)[]> = { text, values: [...values], rowMode: 'array' };
+        const query = new Query<(string | null)[]>(config);
+        query.on('row', (row) => {
+          try {
+            if (failures.length === 0) onRow(row);
+          } catch (error) {
+            failures.push(error);
+          }
+        });
+        query.on('end', () => resolve());
+        query.on('error', reject);
+        client.query(query);
+      });
+      await within(rowsRead, place);
+      if (failures.length > 0) throw failures[0];
     },
     async copyIn(text, chunks) {
       const copy = client.query(copyFrom(text));

@@ -14,6 +14,7 @@ async function explain(env: Record<string, string>, options: Record<string, unkn
   const read = readConfig({ flags: { kafkaTopic: 'flagged' }, env, dotEnv: { DB_PASSWORD: 'hunter22' }, readSecretFile: () => '' });
   const exitCode = await run({
     ...read,
+    runtime: { version: '1.2.3', node: '20.20.2', platform: 'linux', arch: 'x64', memoryBytesMax: undefined },
     options,
     args: ['explain'],
     log: { error: quiet, warn: quiet, info: quiet, debug: quiet },

@@ -3,9 +3,10 @@
 import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { withUser } from '../support/database-user.ts';
 import { lastWords } from '../support/log-lines.ts';
 import { openPipeline, otherTraffic, type Pipeline, recordOf } from '../support/pipeline.ts';
-import { openDatabase, type TestDatabase } from '../support/stack.ts';
+import { openDatabase } from '../support/stack.ts';
 import { commitOffsets, readTopic, remakeTopic } from '../support/topic-log.ts';
 
 interface Refusal {
@@ -36,18 +37,6 @@ async function closedPort(): Promise<number> {
   const { port } = server.address() as { port: number };
   await new Promise((resolve) => server.close(resolve));
   return port;
-}
-
-/** A user with a name of its own and these rights, for one database; users are of the whole server. */
-async function withUser(database: TestDatabase, grants: (user: string) => string, work: (env: Record<string, string>) => Promise<void>) {
-  const user = `u_${randomUUID().slice(0, 8)}`;
-  await database.query(`CREATE USER ${user} PASSWORD 'of ${user}'`);
-  try {
-    await database.query(grants(user));
-    await work({ DB_USER: user, DB_PASSWORD: `of ${user}` });
-  } finally {
-    await database.query(`DROP OWNED BY ${user}; DROP USER ${user}`);
-  }
 }
 
 describe.concurrent('gbx consume ends', () => {
@@ -99,7 +88,7 @@ describe.concurrent('gbx consume ends', () => {
     await pipeline.send(10);
     const grants = (user: string): string => `GRANT USAGE ON SCHEMA growthbook TO ${user}; GRANT ALL ON growthbook.gbx_ledger TO ${user};
       GRANT SELECT ON growthbook.experiment_exposures TO ${user}; GRANT TEMPORARY ON DATABASE ${database.name} TO ${user}`;
-    await withUser(database, grants, (env) =>
+    await withUser(database, grants, ({ env }) =>
       expectRefusal(pipeline, { exitCode: 77, says: ['GBX_WAREHOUSE_PERMISSION', 'experiment_exposures'], env }).then(() => undefined),
     );
     expect(await pipeline.count()).toBe(0);

@@ -25,6 +25,14 @@ test('GET /readyz is 200 when all is well, and changes with what it reports', as
   expect((await api.get('/readyz')).status).toBe(503);
 });
 
+test('GET /readyz tells of what is not required, and does not follow it; /health does', async () => {
+  const checks: HealthChecks = { spool: { ok: true }, kafka: { ok: false, code: 'GBX_KAFKA_UNREACHABLE', required: false } };
+  await using api = await openTestServer({ readiness: () => checks });
+  const ready = await api.get('/readyz');
+  expect([ready.status, await ready.json()]).toEqual([200, { status: 'ready', checks }]);
+  expect((await bodyOf(await api.get('/health'))).status).toBe('degraded');
+});
+
 test('health answers are not cached, and no page of another origin may read them', async () => {
   await using api = await openTestServer();
   const response = await api.get('/readyz', { origin: 'https://shop.example.com' });

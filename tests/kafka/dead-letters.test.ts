@@ -97,6 +97,13 @@ describe('createDeadLetterWriter()', () => {
     expect(sent[0]?.[0]).toMatchObject({ key: Buffer.from('k'), value: Buffer.from([0xff]), partition: 1, timestampMs: clock.now() });
   });
 
+  test('keeps the count of retries that a record went through', async () => {
+    const { write, sent } = writer();
+    const { record, ...why } = letter(1);
+    await write([{ ...why, record: { ...record, headers: { 'gbx-retry-count': '3' } } }], nobody);
+    expect(sent[0]?.[0]?.headers?.['gbx-retry-count']).toBe('3');
+  });
+
   test('asks for nothing when there is nothing to write', async () => {
     const { write, sent } = writer();
     await write([], nobody);

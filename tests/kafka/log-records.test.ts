@@ -1,6 +1,6 @@
 import type { KafkaMessage } from 'kafkajs';
 import { describe, expect, test } from 'vitest';
-import { toLogRecords } from '../../src/kafka/log-records.ts';
+import { splitUnreadable, toLogRecords, unreadableError } from '../../src/kafka/log-records.ts';
 
 function message(fields: Partial<KafkaMessage>): KafkaMessage {
   return { key: null, value: null, timestamp: '1700000000000', attributes: 0, offset: '0', headers: {}, ...fields } as KafkaMessage;
@@ -26,5 +26,19 @@ describe('toLogRecords()', () => {
     }).bytes;
     expect(large - small).toBeGreaterThan(1010);
     expect(toLogRecords({ partition: 0, messages: [] })).toEqual({ records: [], bytes: 0 });
+  });
+});
+
+describe('splitUnreadable()', () => {
+  test('takes off the mark of a batch that cannot be read, and nothing else', () => {
+    const unreadable = { offset: 4n, lastOffset: 9n, reason: 'its checksum is wrong' };
+    const good = message({});
+    expect(splitUnreadable([good])).toEqual({ messages: [good], unreadable: undefined });
+    expect(splitUnreadable([])).toEqual({ messages: [], unreadable: undefined });
+    expect(splitUnreadable([good, { ...message({}), unreadable }])).toEqual({ messages: [good], unreadable });
+    expect(unreadableError({ topic: 't', partition: 3, ...unreadable })).toMatchObject({
+      code: 'GBX_BATCH_UNREADABLE',
+      message: 'Cannot read the batch of offsets 4 to 9 in partition 3 of the topic t as its checksum is wrong',
+    });
   });
 });

@@ -42,4 +42,38 @@ describe('openAdmin()', () => {
     ]);
     expect(await admin.committedOffsets(`nobody-${randomUUID()}`, topic)).toEqual(new Map());
   });
+
+  test('reads settings of a topic by their names', async () => {
+    await using admin = await openAdmin(connectionTo());
+    const topic = `made-${randomUUID()}`;
+    await admin.createTopic({ topic, partitions: 1, replication: 1, config: { 'retention.ms': '60000' } });
+    expect(await admin.topicConfig(topic, ['retention.ms', 'cleanup.policy', 'no.such.setting'])).toEqual(
+      new Map([
+        ['retention.ms', '60000'],
+        ['cleanup.policy', 'delete'],
+      ]),
+    );
+    await expect(admin.topicConfig(`missing-${randomUUID()}`, ['retention.ms'])).rejects.toMatchObject({ code: 'GBX_TOPIC_MISSING' });
+  });
+
+  test('finds where a time begins in each log', async () => {
+    await using admin = await openAdmin(connectionTo());
+    const topic = `times-${randomUUID()}`;
+    await admin.createTopic({ topic, partitions: 2, replication: 1 });
+    await using producer = await openProducer(connectionTo(), { topics: [topic] });
+    const times = [1_000, 2_000, 3_000].map((ms) => ({ key: null, value: 'v', partition: 0, timestampMs: 1_700_000_000_000 + ms }));
+    await producer.send(topic, times);
+    const at = async (ms: number) => [...(await admin.offsetsAtTimestamp(topic, 1_700_000_000_000 + ms))].sort();
+    expect([await at(1_500), await at(9_000)]).toEqual([
+      [
+        [0, 1n],
+        [1, 0n],
+      ],
+      [
+        [0, 3n],
+        [1, 0n],
+      ],
+    ]);
+    await expect(admin.offsetsAtTimestamp(`missing-${randomUUID()}`, 0)).rejects.toMatchObject({ code: 'GBX_TOPIC_MISSING' });
+  });
 });

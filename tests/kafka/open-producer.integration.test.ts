@@ -1,18 +1,14 @@
 // Contract: each record's outcome is true. Acked is in the log of its key's partition; not-sent and refused are not;
 // and a broker that is gone or frozen costs seconds, after which the same producer goes on.
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { describe, expect, test } from 'vitest';
-import { userCacheDir } from '../../src/dev/kafka-jars.ts';
-import { type KafkaServer, openKafka } from '../../src/dev/kafka-server.ts';
 import { openAdmin } from '../../src/kafka/open-admin.ts';
 import { openProducer, type RecordProducer } from '../../src/kafka/open-producer.ts';
 import { partitionOfKey } from '../../src/kafka/partitioner.ts';
 import type { ProducerRecord } from '../../src/kafka/plan-sends.ts';
 import { createTopic, eventually, testStack } from '../support/stack.ts';
 import { connectionTo } from './connection.ts';
+import { openOwnBroker } from './own-broker.ts';
 
 interface Stored {
   readonly partition: number;
@@ -161,28 +157,3 @@ describe('send()', () => {
     await acked(producer, own.topic);
   });
 });
-
-interface OwnBroker extends AsyncDisposable {
-  broker: KafkaServer;
-  readonly topic: string;
-  restart(): Promise<void>;
-}
-
-/** A broker that a test may stop, with one topic of 3 partitions. */
-async function openOwnBroker(): Promise<OwnBroker> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'gbx-broker-'));
-  const broker = await openKafka({ dataDir, cacheDir: userCacheDir() });
-  const topic = await createTopic({ brokers: broker.brokers });
-  const own: OwnBroker = {
-    broker,
-    topic,
-    restart: async () => {
-      own.broker = await openKafka({ dataDir, cacheDir: userCacheDir(), ports: own.broker.ports });
-    },
-    [Symbol.asyncDispose]: async () => {
-      await own.broker.stop();
-      await rm(dataDir, { recursive: true, force: true });
-    },
-  };
-  return own;
-}

@@ -2,7 +2,7 @@
 // the one before; whatever kafkajs does on its own shows as a gap or an error. Membership outlasts a taker that is away,
 // and ends at once when the source is disposed.
 import { randomUUID } from 'node:crypto';
-import { CompressionCodecs, CompressionTypes, Kafka, logLevel } from 'kafkajs';
+import { Kafka, logLevel } from 'kafkajs';
 import { describe, expect, test } from 'vitest';
 import type { Source, SourceEvent } from '../../src/core/load/ports.ts';
 import { openAdmin } from '../../src/kafka/open-admin.ts';
@@ -10,7 +10,6 @@ import { openProducer } from '../../src/kafka/open-producer.ts';
 import { openSource } from '../../src/kafka/open-source.ts';
 import { createTopic, eventually, testStack } from '../support/stack.ts';
 import { connectionTo } from './connection.ts';
-import { snappy } from './snappy.ts';
 
 type Records = Extract<SourceEvent, { kind: 'records' }>;
 
@@ -167,24 +166,6 @@ describe('take()', () => {
     await startAt(source, 2n);
     expect(await nextRecords(source)).toMatchObject({ fetchOffset: 4n, nextOffset: 9n });
     expect(await source.offsets([0])).toMatchObject([{ start: 4n, end: 9n }]);
-  });
-
-  test('throws when a record is compressed in a way that cannot be read, and names it', async () => {
-    const topic = await createTopic({ partitions: 1 });
-    const original = CompressionCodecs[CompressionTypes.Snappy];
-    CompressionCodecs[CompressionTypes.Snappy] = snappy;
-    const producer = client().producer();
-    await producer.connect();
-    await producer.send({ topic, compression: CompressionTypes.Snappy, messages: [{ value: 'v'.repeat(300) }] });
-    await producer.disconnect();
-    CompressionCodecs[CompressionTypes.Snappy] = original;
-    await using source = await open({ topic });
-    await startAt(source, 0n);
-    await expect(source.take(10_000)).rejects.toMatchObject({
-      code: 'GBX_CONSUMER_CRASHED',
-      message: expect.stringContaining('compressed with Snappy'),
-    });
-    await expect(source.take(0)).rejects.toMatchObject({ code: 'GBX_CONSUMER_CRASHED' });
   });
 
   test('keeps a bounded buffer and its place in the group while nobody takes for longer than the session', async () => {

@@ -4,11 +4,14 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
 import { PATCHED_VERSION, patchKafkaJs } from '../../src/kafka/patch-kafkajs.ts';
+import { encodeBatch } from './batches.ts';
 
 const load = createRequire(import.meta.url);
 const CONNECTION = 'kafkajs/src/network/connection';
 const QUEUE = 'kafkajs/src/network/requestQueue';
 const POOL = 'kafkajs/src/cluster/brokerPool';
+const RUNNER = 'kafkajs/src/consumer/runner';
+const FETCH = 'kafkajs/src/protocol/requests/fetch';
 
 const quiet = { debug: () => undefined, info: () => undefined, warn: () => undefined, error: () => undefined };
 const logger = { ...quiet, namespace: () => quiet };
@@ -28,6 +31,14 @@ describe('patchKafkaJs()', () => {
     [CONNECTION, '2a993b2e74421ca6'],
     [POOL, '9994863e891ac2ab'],
     ['kafkajs/src/protocol/requests/produce/v3/request.js', '993a3db997827088'],
+    ['kafkajs/src/consumer/consumerGroup', 'f3e461738585a8dc'],
+    [RUNNER, 'fad3247df2e3ba48'],
+    ['kafkajs/src/cluster/index', '3831a6845e4e9fb0'],
+    ['kafkajs/src/network/requestQueue/socketRequest', 'dde28f8e26c6d17f'],
+    ['kafkajs/src/protocol/requests/fetch/index', 'b0961e16fca52023'],
+    [`${FETCH}/v4/decodeMessages`, 'd9fede59bebf84ee'],
+    [`${FETCH}/v11/response`, '9cb972647500104e'],
+    ['kafkajs/src/index', '38d0022e448f0aaa'],
   ])('knows the source of %s', (file, hash) => {
     expect(
       createHash('sha256')
@@ -71,6 +82,37 @@ describe('patchKafkaJs()', () => {
     pool.removeBroker({ host: 'b', port: 1 });
     expect(pool.getNodeIds()).toEqual(['2']);
     expect(pool.metadataExpireAt).toBeNull();
+  });
+
+  test('decodes fetched batches by itself, of all versions that hold them, and leaves older formats to kafkajs', async () => {
+    const Decoder = load('kafkajs/src/protocol/decoder');
+    const Encoder = load('kafkajs/src/protocol/encoder');
+    const batch = await encodeBatch({ offset: 3, records: [{ value: Buffer.from('v') }] });
+    batch.writeUInt8(0x55, 65);
+    const answer = new Encoder().writeInt32(0).writeInt16(0).writeInt32(0);
+    answer.writeInt32(1).writeString('t').writeInt32(1).writeInt32(0).writeInt16(0).writeInt64(4).writeInt64(4).writeInt64(0);
+    answer.writeInt32(0).writeInt32(-1).writeBytes(batch);
+    const { responses } = await load(`${FETCH}/v11/response`).decode(answer.buffer);
+    expect(responses[0].partitions[0].messages[0].unreadable).toEqual({ offset: 3n, lastOffset: 3n, reason: 'its checksum is wrong' });
+    const old = load('kafkajs/src/protocol/messageSet')({ messageVersion: 1, compression: 0, entries: [{ key: null, value: 'old' }] });
+    const messages = await load(`${FETCH}/v4/decodeMessages`)(new Decoder(new Encoder().writeBytes(old.buffer).buffer));
+    expect(messages.map(({ value }: { value: Buffer }) => String(value))).toEqual(['old']);
+  });
+
+  test('tells of a crash though closing the connections fails, and throws nothing into the void', async () => {
+    const Runner = load(RUNNER);
+    const told: string[] = [];
+    const consumerGroup = { connect: () => Promise.reject(new Error('first')) };
+    const noisy = { ...quiet, namespace: () => noisy, error: (message: string) => void told.push(message) };
+    const runner = new Runner({
+      logger: noisy,
+      consumerGroup,
+      concurrency: 1,
+      retry: {},
+      onCrash: () => Promise.reject(new Error('second')),
+    });
+    await runner.start();
+    expect(told).toEqual(['Crash could not be told: second']);
   });
 
   test('lets a connection begin anew after one that broke in the middle of an answer', async () => {

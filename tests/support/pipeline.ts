@@ -10,7 +10,7 @@ import { eventually } from './eventually.ts';
 import { groupBy } from './group-by.ts';
 import { startGbx, type TestProcess } from './process.ts';
 import { createTopic, openDatabase, type TestDatabase, testStack } from './stack.ts';
-import { committedOffsets, type NewRecord, readTopic, writeRecords } from './topic-log.ts';
+import { committedOffsets, endOffsets, type NewRecord, readTopic, writeRecords } from './topic-log.ts';
 
 /** A folder without a `.env`. */
 const FOLDER = fileURLToPath(new URL('.', import.meta.url));
@@ -23,6 +23,8 @@ interface PipelineOptions {
   readonly database?: TestDatabase;
   /** Another broker than the shared one. */
   readonly brokers?: string;
+  /** Of its topics. @default 1 */
+  readonly replicas?: number;
   /** Of every consumer. */
   readonly env?: Readonly<Record<string, string>>;
 }
@@ -53,17 +55,19 @@ export interface Pipeline extends AsyncDisposable {
   until(what: string, check: () => Promise<boolean> | boolean, options?: { readonly timeoutMs?: number }): Promise<void>;
   /** Waits until the ledger is at the end of everything sent. */
   untilLoaded(options?: { readonly timeoutMs?: number }): Promise<void>;
+  /** Waits until the ledger is at the end of the log as it stands now, whoever wrote it. */
+  untilDrained(options?: { readonly timeoutMs?: number }): Promise<void>;
   /** Waits as untilLoaded, then fails unless topic = table + dead letters, exactly. */
   expectExact(options?: { readonly lettersMayRepeat?: boolean }): Promise<Account>;
   committed(): Promise<ReadonlyMap<number, bigint>>;
 }
 
 export async function openPipeline({ partitions = 3, env = {}, ...options }: PipelineOptions = {}): Promise<Pipeline> {
-  const { brokers = testStack().brokers } = options;
+  const { brokers = testStack().brokers, replicas = 1 } = options;
   const [topic, deadLetterTopic, database] = await Promise.all([
-    createTopic({ partitions, brokers }),
+    createTopic({ partitions, brokers, replicas }),
     // As migrate makes it: a record as large as the topic takes, and headers.
-    createTopic({ partitions: 1, brokers, config: { 'max.message.bytes': '2097152' } }),
+    createTopic({ partitions: 1, brokers, replicas, config: { 'max.message.bytes': '2097152' } }),
     options.database ?? openDatabase({ primaryKey: false }),
   ]);
   const group = `g-${randomUUID()}`;
@@ -103,15 +107,16 @@ export async function openPipeline({ partitions = 3, env = {}, ...options }: Pip
     const settled = await eventually(what, isSettled, { timeoutMs, intervalMs: 50 }).catch((error: unknown) => String(error));
     if (settled !== 'yes') throw new Error(`${settled === 'never' ? 'All consumers ended before' : settled}: ${what}\n${words()}`);
   };
-  const untilLoaded: Pipeline['untilLoaded'] = (wait) =>
+  const untilAt = (wanted: ReadonlyMap<number, bigint>, wait?: { readonly timeoutMs?: number }): Promise<void> =>
     until(
       'all loaded',
       async () => {
         const stands = await ledger();
-        return [...ends].every(([partition, end]) => (stands.get(partition) ?? 0n) >= end);
+        return [...wanted].every(([partition, end]) => (stands.get(partition) ?? 0n) >= end);
       },
       wait,
     );
+  const untilLoaded: Pipeline['untilLoaded'] = (wait) => untilAt(ends, wait);
 
   return {
     brokers,
@@ -125,6 +130,7 @@ export async function openPipeline({ partitions = 3, env = {}, ...options }: Pip
     ledger,
     until,
     untilLoaded,
+    untilDrained: async (wait) => untilAt(await endOffsets({ brokers, topic }), wait),
     send: (count) => {
       const from = eventCount;
       eventCount += count;

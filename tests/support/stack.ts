@@ -25,8 +25,10 @@ interface CreateTopicOptions {
   /** @default 3 */
   readonly partitions?: number;
   readonly config?: Readonly<Record<string, string>>;
-  /** Another broker than the shared one. */
+  /** Another broker than the shared one; several are separated by commas. */
   readonly brokers?: string;
+  /** @default 1 */
+  readonly replicas?: number;
 }
 
 /** A new topic with a name of its own, whose leaders answer. Never deleted: the broker is thrown away. */
@@ -34,14 +36,15 @@ export async function createTopic({
   partitions = 3,
   config = {},
   brokers = testStack().brokers,
+  replicas = 1,
 }: CreateTopicOptions = {}): Promise<string> {
   const topic = `t-${randomUUID()}`;
-  const admin = new Kafka({ brokers: [brokers], clientId: 'gbx-tests', logLevel: logLevel.NOTHING }).admin();
+  const admin = new Kafka({ brokers: brokers.split(','), clientId: 'gbx-tests', logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
     const configEntries = Object.entries(config).map(([name, value]) => ({ name, value }));
     await admin.createTopics({
-      topics: [{ topic, numPartitions: partitions, replicationFactor: 1, configEntries }],
+      topics: [{ topic, numPartitions: partitions, replicationFactor: replicas, configEntries }],
       waitForLeaders: false,
     });
     // kafkajs's own wait fails where the broker has not heard of the topic yet.

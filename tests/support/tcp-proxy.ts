@@ -34,6 +34,8 @@ export interface TcpProxy extends AsyncDisposable {
   refuse(): Promise<void>;
   /** Connections stay open, bytes stay here, both ways; new connections are taken and hear nothing. */
   blackHole(): void;
+  /** The connections open now stay open and pass nothing any more, for ever: what comes on them is lost. New ones are as usual. */
+  deafenOpen(): void;
   /** Every byte from now on comes later, both ways. */
   delay(ms: number): void;
 }
@@ -77,6 +79,9 @@ export async function openTcpProxy({ target, read = forward }: OpenTcpProxyOptio
     blackHole: () => {
       mode.held = true;
     },
+    deafenOpen: () => {
+      for (const pair of pairs) pair.deafen();
+    },
     delay: (ms) => {
       mode.delayMs = ms;
     },
@@ -91,6 +96,7 @@ interface Pair {
   readonly link: Link;
   /** Sends on what a black hole held back. */
   flush(): void;
+  deafen(): void;
 }
 
 interface PairOptions {
@@ -106,10 +112,12 @@ function openPair(client: Socket, { target, mode, number, read }: PairOptions): 
   client.setNoDelay(true);
   server.setNoDelay(true);
   const held: (() => void)[] = [];
+  let isDeaf = false;
   const send = (to: Socket, bytes: Buffer): void => {
     const write = (): void => {
       if (!to.destroyed) to.write(bytes);
     };
+    if (isDeaf) return;
     if (mode.held) held.push(write);
     // Timers of the same length fire in the order in which they were set.
     else if (mode.delayMs > 0) setTimeout(write, mode.delayMs);
@@ -129,6 +137,9 @@ function openPair(client: Socket, { target, mode, number, read }: PairOptions): 
     link,
     flush: () => {
       for (const write of held.splice(0)) write();
+    },
+    deafen: () => {
+      isDeaf = true;
     },
   };
 }

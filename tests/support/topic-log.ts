@@ -88,6 +88,12 @@ export async function readTopic({ brokers, topic }: TopicPlace): Promise<PlacedR
   return records.sort((one, other) => one.partition - other.partition || Number(one.offset - other.offset));
 }
 
+/** One past the last record, by partition. */
+export async function endOffsets({ brokers, topic }: TopicPlace): Promise<ReadonlyMap<number, bigint>> {
+  const ends = await withAdmin(brokers, (admin) => admin.fetchTopicOffsets(topic));
+  return new Map(ends.map(({ partition, high }) => [partition, BigInt(high)]));
+}
+
 /** By partition; those without a committed offset are left out. */
 export async function committedOffsets({ brokers, topic }: TopicPlace, group: string): Promise<ReadonlyMap<number, bigint>> {
   const [answer] = await withAdmin(brokers, (admin) => admin.fetchOffsets({ groupId: group, topics: [topic] }));
@@ -102,6 +108,30 @@ export async function commitOffsets(
 ): Promise<void> {
   const partitions = [...offsets].map(([partition, offset]) => ({ partition, offset: String(offset) }));
   await withAdmin(brokers, (admin) => admin.setOffsets({ groupId: group, topic, partitions }));
+}
+
+/** The group is gone, with all its offsets. It must have no members. */
+export function deleteGroup(brokers: string, group: string): Promise<unknown> {
+  return withAdmin(brokers, (admin) => admin.deleteGroups([group]));
+}
+
+/** Up to these offsets, as retention does it. */
+export function expireRecords({ brokers, topic }: TopicPlace, upTo: ReadonlyMap<number, bigint>): Promise<void> {
+  return withAdmin(brokers, async (admin) => {
+    // kafkajs finds no leader of a topic that this client has not heard of.
+    await admin.fetchTopicOffsets(topic);
+    await admin.deleteTopicRecords({ topic, partitions: [...upTo].map(([partition, offset]) => ({ partition, offset: String(offset) })) });
+  });
+}
+
+export function addPartitions({ brokers, topic }: TopicPlace, count: number): Promise<void> {
+  return withAdmin(brokers, async (admin) => {
+    await admin.createPartitions({ topicPartitions: [{ topic, count }] });
+    await eventually(`leaders of ${count} partitions`, async () => {
+      const partitions = (await admin.fetchTopicMetadata({ topics: [topic] })).topics[0]?.partitions ?? [];
+      return partitions.length === count && partitions.every(({ leader }) => leader >= 0);
+    });
+  });
 }
 
 /** Deletes the topic and makes an empty one of the same name. */
@@ -130,7 +160,7 @@ async function withAdmin<T>(brokers: string, work: (admin: Admin) => Promise<T>)
 }
 
 function client(brokers: string): Kafka {
-  return new Kafka({ brokers: [brokers], clientId: 'gbx-tests', logLevel: logLevel.NOTHING });
+  return new Kafka({ brokers: brokers.split(','), clientId: 'gbx-tests', logLevel: logLevel.NOTHING });
 }
 
 function toBuffer(bytes: Buffer | string | null): Buffer | null {

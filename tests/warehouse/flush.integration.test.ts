@@ -85,6 +85,17 @@ describe.each(COMBINATIONS)(
       expect(count).toEqual([1]);
     });
 
+    it.each(['lose-answer', 'cut'] as const)(
+      'lands rows once when the ledger stays where it is and COMMIT meets with: %s',
+      async (fate) => {
+        const { onMessage } = onStatement({ sql: /^COMMIT$/, nth: 2 }, () => fate);
+        const { unsure, again, count } = await losingCommit(onMessage, { to: 0n });
+        expect(unsure).toMatchObject({ code: 'GBX_WAREHOUSE_UNSURE' });
+        expect(again).toMatchObject({ kind: 'loaded', inserted: fate === 'cut' ? 1 : 0 });
+        expect(count).toEqual([1]);
+      },
+    );
+
     it('throws GBX_WAREHOUSE_UNSURE when the connection is cut before COMMIT arrives, and the request again loads', async () => {
       const { onMessage } = onStatement({ sql: /^COMMIT$/, nth: 2 }, () => 'cut');
       const { unsure, again, count } = await losingCommit(onMessage);
@@ -94,10 +105,10 @@ describe.each(COMBINATIONS)(
     });
 
     /** On PostgreSQL a stage commits along with its ANALYZE: the first plain COMMIT is that of the claim, the second the flush. */
-    async function losingCommit(onMessage: Parameters<typeof openPostgresProxy>[0]['onMessage']) {
+    async function losingCommit(onMessage: Parameters<typeof openPostgresProxy>[0]['onMessage'], step: { readonly to?: bigint } = {}) {
       await using proxy = await openPostgresProxy({ target: connection, onMessage });
       await using behind = openWarehouse({ ...connection, host: proxy.host, port: proxy.port });
-      const request = requestOf(await claim(behind), [exposure()]);
+      const request = requestOf(await claim(behind), [exposure()], step);
       const unsure = await behind.flush(request).catch((error: unknown) => error);
       const again = await behind.flush(request);
       return { unsure, again, count: await countOf(...request.rows.map(({ exposureId }) => exposureId)) };

@@ -29,6 +29,16 @@ describe('explainMiss()', () => {
     expect(explainMiss(ledger, REQUEST)).toMatchObject({ kind: 'fenced' });
   });
 
+  it('is fenced when no step of the batch moves: where they stand says nothing of its rows', () => {
+    const steps = REQUEST.steps.map((own) => ({ ...own, from: own.to }));
+    expect(explainMiss([ledgerRow(), ledgerRow({ partition: 1 })], { ...REQUEST, steps })).toMatchObject({ kind: 'fenced' });
+  });
+
+  it('is already-loaded when one step stays and the others stand where the batch ends', () => {
+    const steps = REQUEST.steps.map((own) => (own.partition === 0 ? { ...own, from: own.to } : own));
+    expect(explainMiss([ledgerRow(), ledgerRow({ partition: 1 })], { ...REQUEST, steps })).toEqual({ kind: 'already-loaded' });
+  });
+
   it('is already-loaded when all partitions stand where the batch ends, under this claim', () => {
     const ledger = [ledgerRow(), ledgerRow({ partition: 1 }), ledgerRow({ partition: 2, owner: 'other', nextOffset: 0n })];
     expect(explainMiss(ledger, REQUEST)).toEqual({ kind: 'already-loaded' });

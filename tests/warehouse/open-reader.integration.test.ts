@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openReader, type Reader } from '../../src/warehouse/open-reader.ts';
 import { openWarehouse } from '../../src/warehouse/open-warehouse.ts';
 import { eventually, openDatabase, type TestDatabase } from '../support/stack.ts';
-import { claim, exposure, HOUR_MICROS, NOON_MS, requestOf } from './flush-fixtures.ts';
+import { claim, exposure, HOUR_MICROS, NOON_MS, newScope, requestOf } from './flush-fixtures.ts';
 
 const NOON = NOON_MS * 1000;
 const ALL = { sinceMicros: 0, rowsMax: 100 };
@@ -73,6 +73,38 @@ describe('openReader()', () => {
     );
     expect(await reader.byIds(ids, { sinceMicros: 0, rowsMax: 20_000 })).toHaveLength(12_000);
     expect(await reader.byIds(ids, { sinceMicros: 0, rowsMax: 10 })).toHaveLength(10);
+  });
+
+  it('finds an id whenever it happened, and candidates by user, experiment or both in a span of time', async () => {
+    const old = exposure({ dsUserId: 'seeker', experimentId: 'old', tsMicros: NOON - 3_000 * 24 * HOUR_MICROS });
+    const rows = [0, 1, 2].map((hours) =>
+      exposure({ dsUserId: 'seeker', experimentId: hours === 1 ? 'one' : 'two', tsMicros: NOON + hours * HOUR_MICROS }),
+    );
+    await using warehouse = openWarehouse(database.connection);
+    const windows = [old, ...rows].map(({ tsMicros }) => ({ fromMicros: tsMicros, toMicros: tsMicros }));
+    await warehouse.flush(requestOf(await claim(warehouse), [old, ...rows], { windows }));
+    const idsOf = (found: readonly { readonly exposureId: string }[]): string[] => found.map(({ exposureId }) => exposureId);
+    expect(idsOf(await reader.byId(old.exposureId))).toEqual([old.exposureId]);
+    expect(await reader.byId('nobody has it')).toEqual([]);
+    const span = { fromMicros: NOON, toMicros: NOON + 2 * HOUR_MICROS, rowsMax: 10 };
+    const [first, second] = rows.map(({ exposureId }) => exposureId);
+    expect(idsOf(await reader.candidates({ ...span, dsUserId: 'seeker' }))).toEqual([second, first]);
+    expect(idsOf(await reader.candidates({ ...span, dsUserId: 'seeker', experimentId: 'two' }))).toEqual([first]);
+    expect(idsOf(await reader.candidates({ ...span, dsUserId: 'seeker', rowsMax: 1 }))).toEqual([second]);
+  });
+
+  it('reads the ledger without a claim, and whose rows it holds', async () => {
+    await using own = await openDatabase();
+    await using warehouse = openWarehouse(own.connection);
+    await using ledgerReader = openReader(own.connection);
+    expect(await ledgerReader.ledgerScopes()).toEqual([]);
+    const { scope } = await claim(warehouse, newScope(), [0, 1]);
+    expect(await ledgerReader.ledgerScopes()).toEqual([scope]);
+    expect((await ledgerReader.readLedger(scope)).map(({ partition, nextOffset }) => [partition, nextOffset])).toEqual([
+      [0, 0n],
+      [1, 0n],
+    ]);
+    expect(await ledgerReader.readLedger({ ...scope, group: 'another' })).toEqual([]);
   });
 
   it('answers more callers than it has sessions', async () => {

@@ -38,6 +38,7 @@ function redshift({ inserted, ledger }: { readonly inserted: number; readonly le
       return { rows: /FROM growthbook\.gbx_ledger/.test(text) ? ledger : [], count: 1, command: text };
     },
     run: async (text) => void sent.push(text),
+    stream: async (text) => void sent.push(text),
     copyIn: async () => Promise.reject(new Error('Redshift has no COPY FROM STDIN')),
     [Symbol.asyncDispose]: async () => undefined,
   };

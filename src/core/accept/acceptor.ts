@@ -46,7 +46,7 @@ interface AcceptorOptions {
 
 const RETRY_AFTER_SECONDS = 1;
 const RETRY_AFTER_DOWN_SECONDS = 5;
-const ACCEPTED: AcceptOutcome = { kind: 'accepted' };
+export const ACCEPTED: AcceptOutcome = { kind: 'accepted' };
 const DOWN: AcceptOutcome = { kind: 'unavailable', reason: 'Kafka is not reachable', retryAfterSeconds: RETRY_AFTER_DOWN_SECONDS };
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
@@ -59,15 +59,20 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
 
   async function accept(exposure: Exposure): Promise<AcceptOutcome> {
     const outcome = isUp() ? asAcceptOutcome(await coalescer.push(asRecord(exposure, clock.now()), clock.elapsed() + timeoutMs)) : DOWN;
-    if (outcome.kind === 'accepted') metrics.count('gbx_exposures_accepted_total');
-    else metrics.count('gbx_exposures_rejected_total', 1, { reason: outcome.kind });
-    return outcome;
+    return countOutcome(metrics, outcome);
   }
 
   return { accept, acceptAll: (exposures) => Promise.all(exposures.map(accept)), drain: () => coalescer.drain() };
 }
 
-function asRecord(exposure: Exposure, timestampMs: number): OutgoingRecord {
+/** @returns the outcome */
+export function countOutcome(metrics: Metrics, outcome: AcceptOutcome): AcceptOutcome {
+  if (outcome.kind === 'accepted') metrics.count('gbx_exposures_accepted_total');
+  else metrics.count('gbx_exposures_rejected_total', 1, { reason: outcome.kind });
+  return outcome;
+}
+
+export function asRecord(exposure: Exposure, timestampMs: number): OutgoingRecord {
   return { key: exposure.dsUserId, value: encodeExposure(exposure), timestampMs };
 }
 

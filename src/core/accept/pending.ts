@@ -23,8 +23,18 @@ export interface Entry {
   isSettled: boolean;
 }
 
+/** What is said of a record that comes to nothing. */
+export interface PendingWords {
+  readonly full: string;
+  /** Its deadline passed before anything was tried. */
+  readonly late: string;
+  /** It passed, and an attempt is without an answer. */
+  readonly unsure: string;
+}
+
 export interface Pending {
   readonly clock: Clock;
+  readonly words: PendingWords;
   /** What may be pending, queued or under way. */
   readonly limits: PendingLimits;
   /** Ends the timers, once nothing is pending any more. */
@@ -41,18 +51,27 @@ export interface Pending {
 /** A Kafka record's own framing, generously. */
 const OVERHEAD_BYTES = 80;
 const NEVER = Number.POSITIVE_INFINITY;
-const FULL: SendOutcome = { kind: 'not-sent', reason: 'too many exposures wait to be sent' };
+const KAFKA_WORDS: PendingWords = {
+  full: 'too many exposures wait to be sent',
+  late: 'could not be sent in time',
+  unsure: 'no answer from Kafka in time',
+};
 
-export function createPending(clock: Clock, limits: PendingLimits): Pending {
+export function createPending(clock: Clock, limits: PendingLimits, words: PendingWords = KAFKA_WORDS): Pending {
   const stopped = new AbortController();
-  return { clock, limits, stopped, whenEmpty: [], queue: [], underWay: [], records: 0, bytes: 0, armedForMs: NEVER };
+  return { clock, words, limits, stopped, whenEmpty: [], queue: [], underWay: [], records: 0, bytes: 0, armedForMs: NEVER };
+}
+
+/** What a record counts for. */
+export function entryBytes({ key, value }: OutgoingRecord): number {
+  return Buffer.byteLength(key) + Buffer.byteLength(value) + OVERHEAD_BYTES;
 }
 
 /** Queues the record; answers at once when the bound is reached. */
 export function enqueue(pending: Pending, record: OutgoingRecord, deadlineMs: number): Promise<SendOutcome> {
-  const bytes = Buffer.byteLength(record.key) + Buffer.byteLength(record.value) + OVERHEAD_BYTES;
+  const bytes = entryBytes(record);
   const isFull = pending.records >= pending.limits.recordsMax || pending.bytes + bytes > pending.limits.bytesMax;
-  if (isFull && pending.records > 0) return Promise.resolve(FULL);
+  if (isFull && pending.records > 0) return Promise.resolve({ kind: 'not-sent', reason: pending.words.full });
   pending.records += 1;
   pending.bytes += bytes;
   return new Promise((resolve) => {
@@ -111,8 +130,8 @@ export function untilEmpty(pending: Pending): Promise<void> {
 
 function expire(pending: Pending, entry: Entry): void {
   const mayBeStored = entry.isUnderWay || entry.isUnsure;
-  if (mayBeStored) settle(pending, entry, { kind: 'unknown', reason: 'no answer from Kafka in time' });
-  else settle(pending, entry, { kind: 'not-sent', reason: 'could not be sent in time' });
+  if (mayBeStored) settle(pending, entry, { kind: 'unknown', reason: pending.words.unsure });
+  else settle(pending, entry, { kind: 'not-sent', reason: pending.words.late });
 }
 
 /** One timer serves all deadlines: a record that is settled before the next look costs none. */

@@ -18,6 +18,11 @@ export interface HeldPartition {
   expectedOffset: bigint;
   /** The end of the log as last seen; for the lag. */
   endOffset: bigint;
+  /** Up to where records were taken into batches or held back, and the mark of the last one. */
+  takenTo: bigint;
+  takenMark: LastRecord | undefined;
+  /** Up to where everything is in a batch that was sent on its way. */
+  coveredTo: bigint;
   /** Compared with the record before `ledgerOffset` when that one is read again; then undefined. */
   lastRecord: LastRecord | undefined;
 }
@@ -133,18 +138,24 @@ function hold(row: LedgerRow, known: PartitionOffsets, deps: ClaimDeps): HeldPar
   if (known.committed !== undefined && known.committed < nextOffset) {
     log.info('group.behind_ledger', { partition, committed: String(known.committed), ledger: String(nextOffset), followed: 'the ledger' });
   }
+  const stands = {
+    partition,
+    epoch,
+    ledgerOffset: nextOffset,
+    endOffset,
+    takenTo: nextOffset,
+    takenMark: lastRecord,
+    coveredTo: nextOffset,
+  };
   if (known.start > nextOffset) {
     tellExpired(deps, { partition, from: nextOffset, to: known.start });
-    return { partition, epoch, ledgerOffset: nextOffset, expectedOffset: known.start, endOffset, lastRecord: undefined };
+    return { ...stands, expectedOffset: known.start, lastRecord: undefined };
   }
   // One record back where it still exists, to see whether it is the one that was loaded.
   const canCompare = lastRecord !== undefined && known.start < nextOffset;
   return {
-    partition,
-    epoch,
-    ledgerOffset: nextOffset,
+    ...stands,
     expectedOffset: canCompare ? nextOffset - 1n : nextOffset,
-    endOffset,
     lastRecord: canCompare ? lastRecord : undefined,
   };
 }

@@ -1,31 +1,44 @@
 // The flush under way: one at a time, while the next batch fills.
 import { asGbxError } from '../errors.ts';
-import { createBatch } from './batch.ts';
 import type { HeldPartition } from './claim.ts';
 import { flushBatch, type Settled } from './flush.ts';
-import { type Loop, tell } from './loop.ts';
+import { type Loop, startBatch, tell } from './loop.ts';
+import { noteCovered } from './once.ts';
+import { forgetPlaces } from './outgoing.ts';
 
 type Loaded = Extract<Settled, { kind: 'loaded' }>;
 
 /** Kafka's answer to a commit is worth no more waiting than this. */
 const COMMIT_WAIT_MS = 5_000;
 
+/** Between two groups of records that are written to the topic again as they are not due. */
+const AGAIN_PAUSE_MS = 1_000;
+
 /** Sends the filling batch on its way and starts a new one. */
 export function launch(loop: Loop): void {
-  const { deps, filling: batch, owner } = loop;
-  const giveUp = new AbortController();
+  const { deps, options, filling: batch, early, owner, allowance } = loop;
+  const giveUp = early.stop;
   const { clusterId, group, topic } = deps.source;
   for (const step of batch.steps.values()) {
+    // The ledger stands before the lowest record that is held back: what lies behind is loaded, and found again if need be.
+    const lowest = loop.hold.lowest(step.partition);
+    const isHeldBack = lowest !== undefined && lowest.record.offset < step.to;
+    const end = isHeldBack ? { ...step, to: lowest.record.offset, lastRecord: lowest.before } : step;
+    batch.steps.set(step.partition, end);
     const held = loop.held.get(step.partition);
-    if (held !== undefined) held.ledgerOffset = step.to;
+    if (held !== undefined) held.ledgerOffset = end.to;
   }
-  const settled = flushBatch(deps, batch, { scope: { clusterId, group, topic }, owner, signal: giveUp.signal });
+  if (batch.notDue.length > 0) loop.againFromMs = deps.clock.elapsed() + AGAIN_PAUSE_MS;
+  const scope = { clusterId, group, topic };
+  const context = { scope, owner, retry: options.retry, allowance, early: early.writing, signal: giveUp.signal };
+  const settled = flushBatch(deps, batch, context);
   settled.then(
     (result) => tell(loop.inbox, { kind: 'settled', settled, result }),
     (error: unknown) => tell(loop.inbox, { kind: 'failed', error }),
   );
-  loop.flight = { settled, giveUp };
-  loop.filling = createBatch();
+  loop.flight = { batch, settled, giveUp };
+  startBatch(loop);
+  noteCovered(loop);
 }
 
 /** Lets the attempt under way end, without another one. @throws {GbxError} as flushBatch */
@@ -38,6 +51,9 @@ export async function landFlight(loop: Loop): Promise<Settled | undefined> {
 
 export function onLoaded(loop: Loop, loaded: Loaded): void {
   noteLoaded(loop, loaded);
+  loop.recordsMax = Number.POSITIVE_INFINITY;
+  forgetPlaces(loop.deps.placesWritten, loop.held);
+  loop.refusals.forget(loop.held);
   for (const { partition, epoch, to } of loaded.steps) {
     // The broker checks member and generation, not who owns the partition: an older claim keeps silent.
     const held = loop.held.get(partition);
@@ -54,8 +70,7 @@ export function showLag({ deps }: Loop, { partition, endOffset }: HeldPartition,
   deps.metrics.set('gbx_kafka_consumer_lag_records', Number(lag), { partition: String(partition) });
 }
 
-export function noteLoaded({ summary, reusedIds }: Loop, { batch, inserted }: Loaded): void {
-  for (const id of batch.kept.keys()) reusedIds.delete(id);
+export function noteLoaded({ summary }: Loop, { batch, inserted }: Loaded): void {
   summary.flushes++;
   summary.rowsInserted += inserted ?? batch.exposures.length;
 }

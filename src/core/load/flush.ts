@@ -1,33 +1,63 @@
 // Bringing one batch into the warehouse: dead letters first, then rows and ledger together, again until it is settled.
 
-import type { Clock } from '../clock.ts';
+import type { Clock, Random } from '../clock.ts';
 import { asGbxError, GbxError } from '../errors.ts';
-import type { Exposure } from '../exposure/exposure.ts';
+import type { Decoded } from '../exposure/decode.ts';
+import type { LogRecord } from '../exposure/exposure.ts';
 import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
-import { type Batch, reusedId } from './batch.ts';
+import { type Batch, reusedId, takeOutIds } from './batch.ts';
 import type { Circuit } from './circuit.ts';
-import type { DeadLetter, FlushDurations, FlushOutcome, LedgerRow, LedgerScope, LedgerStep, Warehouse, WriteDeadLetters } from './ports.ts';
+import { type Outgoing, type OutgoingDeps, writeOutgoing } from './outgoing.ts';
+import type { FlushDurations, FlushOutcome, LedgerRow, LedgerScope, LedgerStep, Warehouse } from './ports.ts';
+import type { RefusedRow, RetryPolicy } from './refusals.ts';
+import { probe, type RowSearch, type Stuck, searchOn, sortOut, startSearch } from './row-search.ts';
 import { coverRows } from './windows.ts';
 
-export interface FlushDeps {
+export interface FlushDeps extends OutgoingDeps {
   readonly warehouse: Warehouse;
-  readonly writeDeadLetters: WriteDeadLetters;
+  readonly decode: (record: LogRecord) => Decoded;
   readonly circuit: Circuit;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Logger;
-  readonly metrics: Metrics;
-  /** Places (`partition/offset`) whose dead letter this process has written and not yet passed in the ledger. */
-  readonly lettersWritten: Set<string>;
+}
+
+export interface FlushContext {
+  readonly scope: LedgerScope;
+  readonly owner: string;
+  readonly retry: RetryPolicy;
+  /** Records that may still be given up at once, see LoadOptions. */
+  readonly allowance: { left: number };
+  /** Dead letters of the batch that are being written already. */
+  readonly early: Promise<void> | undefined;
+  readonly signal: AbortSignal;
 }
 
 export type Settled =
   | { readonly kind: 'loaded'; readonly batch: Batch; readonly steps: readonly LedgerStep[]; readonly inserted: number | undefined }
   | { readonly kind: 'fenced'; readonly holders: readonly LedgerRow[] }
-  /** These ids stand for another exposure, and their records are needed to give them up: the batch is to be read again. */
-  | { readonly kind: 'reread'; readonly exposureIds: readonly string[] }
+  /** Records of the batch are needed and were not kept: it is to be read again. */
+  | {
+      readonly kind: 'reread';
+      /** Need not be tried when they are read again. */
+      readonly refused: readonly RefusedRow[];
+      /** At most so many records then. */
+      readonly recordsMax?: number;
+    }
   /** Given up between two attempts because the signal aborted: whoever claims next loads it. */
   | { readonly kind: 'abandoned' };
+
+/** A batch on its way: what is known of it from one attempt to the next. */
+export interface Work extends Outgoing {
+  readonly batch: Batch;
+  /** Flushes, and the trials that looked for refused rows. */
+  attempts: number;
+  trials: number;
+  search: RowSearch | undefined;
+  stuck: Stuck | undefined;
+  /** Dead letters of the allowance. */
+  givenUpAtOnce: number;
+}
 
 /**
  * Attempts until the batch is settled; waits as the circuit says. The signal is looked at between attempts only,
@@ -35,83 +65,82 @@ export type Settled =
  *
  * @throws {GbxError} what the circuit calls final.
  */
-export async function flushBatch(
-  deps: FlushDeps,
-  batch: Batch,
-  context: { scope: LedgerScope; owner: string; signal: AbortSignal },
-): Promise<Settled> {
-  const { signal } = context;
-  const pending: DeadLetter[] = [...batch.letters];
-  const reusedKnown = new Set<string>();
-  let attempts = 0;
+export async function flushBatch(deps: FlushDeps, batch: Batch, context: FlushContext): Promise<Settled> {
+  const { signal, retry } = context;
+  const requeues: Work['requeues'] = batch.notDue.map((record) => ({ kind: 'not-due', record }));
+  const progress = { attempts: 0, trials: 0, search: undefined, stuck: undefined, givenUpAtOnce: 0 };
+  const work: Work = { batch, letters: [...batch.letters], requeues, ...progress };
+  sortOut(deps, work, { refused: batch.refused, retry, atOnce: false });
+  await context.early;
   while (!signal.aborted) {
-    attempts++;
-    const outcome = await attempt(deps, batch, { ...context, pending, reusedKnown }).catch(asGbxError);
-    if (outcome instanceof GbxError) {
-      const waitMs = deps.circuit.failed(outcome);
-      deps.log.debug('flush.failed', { code: outcome.code, reason: outcome.message, attempts, waitMs: Math.round(waitMs) });
+    const settled = await advance(deps, work, context).catch(asGbxError);
+    if (settled instanceof GbxError) {
+      const waitMs = deps.circuit.failed(settled);
+      const { attempts, trials } = work;
+      deps.log.debug('flush.failed', { code: settled.code, reason: settled.message, attempts, trials, waitMs: Math.round(waitMs) });
       await deps.clock.sleep(waitMs, signal);
-    } else if (outcome.kind === 'id-reused') {
-      for (const id of outcome.exposureIds) {
-        const record = batch.kept.get(id);
-        if (record === undefined) return { kind: 'reread', exposureIds: outcome.exposureIds };
-        reusedKnown.add(id);
-        pending.push(reusedId(record));
-      }
-    } else {
-      if (outcome.kind !== 'fenced') for (const letter of pending) deps.lettersWritten.delete(placeOf(letter));
-      return settle(deps, batch, { outcome, attempts, reused: reusedKnown.size });
+    } else if (settled !== undefined) {
+      return settled;
     }
   }
   return { kind: 'abandoned' };
 }
 
-async function attempt(
-  { warehouse, writeDeadLetters, lettersWritten, metrics, clock }: FlushDeps,
-  batch: Batch,
-  context: { scope: LedgerScope; owner: string; signal: AbortSignal; pending: DeadLetter[]; reusedKnown: ReadonlySet<string> },
-): Promise<FlushOutcome> {
-  const { scope, owner, pending, reusedKnown, signal } = context;
-  // Before the ledger moves past them, and once a process, however often the batch is read or tried again.
-  const unwritten = pending.filter((letter) => !lettersWritten.has(placeOf(letter)));
-  if (unwritten.length > 0) {
-    const onWritten = (letter: DeadLetter): void => {
-      lettersWritten.add(placeOf(letter));
-      metrics.count('gbx_records_dead_lettered_total', 1, { reason: letter.code });
-    };
-    await writeDeadLetters(unwritten, onWritten, signal);
+/** One request to the warehouse, by what is known. @returns undefined while there is more to do */
+async function advance(deps: FlushDeps, work: Work, context: FlushContext): Promise<Settled | undefined> {
+  if (work.stuck !== undefined) await probe(deps, work);
+  if (work.search !== undefined) return searchOn(deps, work, context);
+  const outcome = await attempt(deps, work, context);
+  if (outcome.kind === 'refused') {
+    startSearch(work, outcome.error, { ...context, random: deps.random });
+    return undefined;
   }
-  const rows: readonly Exposure[] = batch.exposures;
-  return warehouse.flush({
-    scope,
-    owner,
-    rows,
-    windows: coverRows(rows),
-    steps: [...batch.steps.values()],
-    createdAtMs: clock.now(),
-    reusedKnown,
-  });
+  return outcome.kind === 'id-reused' ? giveUpReused(deps, work, outcome.exposureIds) : settle(deps, work, { outcome, context });
 }
 
-function placeOf({ record }: DeadLetter): string {
-  return `${record.partition}/${record.offset}`;
+type Attempted = FlushOutcome | { readonly kind: 'refused'; readonly error: GbxError };
+
+async function attempt(deps: FlushDeps, work: Work, { scope, owner, signal }: FlushContext): Promise<Attempted> {
+  const { batch } = work;
+  work.attempts++;
+  await writeOutgoing(deps, work, signal);
+  const rows = batch.exposures;
+  const steps = [...batch.steps.values()];
+  try {
+    const createdAtMs = deps.clock.now();
+    return await deps.warehouse.flush({ scope, owner, rows, windows: coverRows(rows), steps, createdAtMs, reusedKnown: new Set() });
+  } catch (error) {
+    if (error instanceof GbxError && error.code === 'GBX_ROW_REFUSED' && rows.length > 0) return { kind: 'refused', error };
+    throw error;
+  }
+}
+
+/** These ids stand in the table for another exposure: their records become dead letters. */
+function giveUpReused(deps: FlushDeps, work: Work, exposureIds: readonly string[]): Settled | undefined {
+  if (work.batch.records === undefined) return { kind: 'reread', refused: [] };
+  const records = takeOutIds(work.batch, exposureIds, deps.decode);
+  if (records.length === 0) throw new GbxError('GBX_BUG', 'the warehouse names exposure ids that are not in the batch');
+  work.letters.push(...records.map(reusedId));
+  return undefined;
 }
 
 type FinalOutcome = Exclude<FlushOutcome, { kind: 'id-reused' }>;
 
 function settle(
   deps: FlushDeps,
-  batch: Batch,
-  { outcome, attempts, reused }: { outcome: FinalOutcome; attempts: number; reused: number },
+  work: Work,
+  { outcome, context }: { readonly outcome: FinalOutcome; readonly context: FlushContext },
 ): Settled {
   if (outcome.kind === 'fenced') {
     deps.metrics.count('gbx_flush_failures_total', 1, { failure: 'fenced' });
     return outcome;
   }
   deps.circuit.succeeded('flush');
+  const { batch, attempts, trials } = work;
+  context.allowance.left -= work.givenUpAtOnce;
   const steps = [...batch.steps.values()];
   const inserted = outcome.kind === 'loaded' ? outcome.inserted : undefined;
-  const inTable = inserted === undefined ? undefined : batch.exposures.length - inserted - reused;
+  const inTable = inserted === undefined ? undefined : batch.exposures.length - inserted;
   count(deps, batch, { inserted, inTable, durations: outcome.kind === 'loaded' ? outcome.durations : undefined });
   deps.log.info('batch.loaded', {
     records: batch.recordCount,
@@ -119,8 +148,10 @@ function settle(
     inserted: inserted ?? 'by an earlier attempt',
     inBatchTwice: batch.duplicates,
     inTableAlready: inTable,
-    deadLetters: batch.letters.length + reused,
+    deadLetters: work.letters.length,
+    requeued: work.requeues.length,
     attempts,
+    ...(trials > 0 ? { trials } : {}),
     ...(outcome.kind === 'loaded' ? roundAll(outcome.durations) : {}),
     offsets: Object.fromEntries(steps.map((step) => [step.partition, `${step.from}..${step.to}`])),
   });

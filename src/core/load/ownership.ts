@@ -1,9 +1,10 @@
 // Who may load what: joins of the group, gaps in the log and fences all end in a new claim.
 import { GbxError } from '../errors.ts';
-import { createBatch } from './batch.ts';
 import { claimPartitions } from './claim.ts';
 import { landFlight, noteLoaded, showLag } from './flight.ts';
-import type { Loop, RecordsEvent } from './loop.ts';
+import type { Settled } from './flush.ts';
+import { type Loop, type RecordsEvent, startBatch } from './loop.ts';
+import { forgetPlaces } from './outgoing.ts';
 import type { LedgerRow } from './ports.ts';
 
 /** After being fenced: time for the join that explains it to arrive. */
@@ -11,11 +12,13 @@ const JOIN_WAIT_MS = 3_000;
 const FENCED_MAX = 3;
 const FENCED_WINDOW_MS = 60_000;
 const GAP_PAUSE_MS = 1_000;
+/** Bad rows seldom come alone. */
+const KEEP_MS = 60_000;
 
 export async function onJoined(loop: Loop, partitions: readonly number[]): Promise<void> {
   loop.deps.metrics.count('gbx_kafka_rebalances_total');
   loop.deps.log.info('group.joined', { partitions });
-  loop.reusedIds.clear();
+  loop.refusals.clear();
   await takeOver(loop, partitions);
 }
 
@@ -32,10 +35,13 @@ export async function onGap(loop: Loop, event: RecordsEvent): Promise<void> {
   await takeOver(loop, [...loop.held.keys()]);
 }
 
-/** Rare and not quick: records are not kept for the sake of ids that clients use twice for different things. */
-export async function onReread(loop: Loop, exposureIds: readonly string[]): Promise<void> {
-  for (const id of exposureIds) loop.reusedIds.add(id);
-  loop.deps.log.warn('batch.read_again', { exposureIdsReused: exposureIds.length, reason: 'their records become dead letters' });
+/** Rare and not quick; for a while after it batches keep their records, so that the next one that needs them has them. */
+export async function onReread(loop: Loop, { refused, recordsMax }: Extract<Settled, { kind: 'reread' }>): Promise<void> {
+  loop.keepUntilMs = loop.deps.clock.elapsed() + KEEP_MS;
+  // Whatever was read up to here; copies that are made from now on stand behind it.
+  loop.refusals.remember(refused, new Map([...loop.held].map(([partition, { expectedOffset }]) => [partition, expectedOffset])));
+  if (recordsMax !== undefined) loop.recordsMax = recordsMax;
+  loop.deps.log.warn('batch.read_again', { rowsRefused: refused.length, reason: 'copies or dead letters are made of its records' });
   await takeOver(loop, [...loop.held.keys()]);
 }
 
@@ -76,9 +82,14 @@ async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void
   for (const partition of loop.held.keys()) deps.metrics.unset('gbx_kafka_consumer_lag_records', { partition: String(partition) });
   loop.held.clear();
   loop.toCommit.clear();
-  loop.filling = createBatch();
   loop.waiting = undefined;
+  loop.hold.clear();
+  const { early } = loop;
+  early.stop.abort();
+  deps.metrics.set('gbx_retry_held_records', 0);
+  startBatch(loop);
   const landed = await landFlight(loop);
+  await early.writing;
   if (landed?.kind === 'loaded') noteLoaded(loop, landed);
   for (;;) {
     const claim = await claimPartitions(deps, wanted, { ...options, signal });
@@ -90,19 +101,11 @@ async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void
     loop.owner = claim.owner;
     for (const held of claim.held) {
       loop.held.set(held.partition, held);
+      if (!loop.ends.has(held.partition)) loop.ends.set(held.partition, held.endOffset);
       showLag(loop, held, held.ledgerOffset);
     }
     deps.status.partitions = loop.held.size;
-    forgetLetters(loop);
+    forgetPlaces(deps.placesWritten, loop.held);
     return;
-  }
-}
-
-/** Dead letters that the ledger has passed, or that are another member's by now, are not met again. */
-function forgetLetters({ deps, held }: Loop): void {
-  for (const place of deps.lettersWritten) {
-    const [partition, offset] = place.split('/');
-    const holding = held.get(Number(partition));
-    if (holding === undefined || BigInt(offset ?? 0) < holding.ledgerOffset) deps.lettersWritten.delete(place);
   }
 }

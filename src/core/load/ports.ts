@@ -61,14 +61,48 @@ export interface DeadLetter {
   readonly stage: 'decode' | 'validate' | 'load';
 }
 
-/** Why a record is given up; the first five come from decoding. */
-export type DeadLetterCode = 'GBX_NOT_JSON' | 'GBX_NOT_AN_OBJECT' | 'GBX_EMPTY' | 'GBX_INVALID_FIELD' | 'GBX_TOO_DEEP' | 'GBX_ID_REUSED';
+/** Why a record is given up; the first five come from decoding, the last from the warehouse. */
+export type DeadLetterCode =
+  | 'GBX_NOT_JSON'
+  | 'GBX_NOT_AN_OBJECT'
+  | 'GBX_EMPTY'
+  | 'GBX_INVALID_FIELD'
+  | 'GBX_TOO_DEEP'
+  | 'GBX_ID_REUSED'
+  | 'GBX_ROW_REFUSED';
 
 /** Told of each dead letter when it is acknowledged, whatever becomes of the others. */
 export type OnWritten = (letter: DeadLetter) => void;
 
 /** Writes dead letters, acknowledged and verified; when it throws, those that were not told of are not written. */
 export type WriteDeadLetters = (letters: readonly DeadLetter[], onWritten: OnWritten, signal?: AbortSignal) => Promise<void>;
+
+/** A record that is written to the retry topic again, its bytes and key as they are; its origin goes with it. */
+export type RequeuedRecord =
+  /** Refused by the warehouse, to be tried again: with the reason and the next count. */
+  | {
+      readonly kind: 'refused';
+      readonly record: LogRecord;
+      /** Of this copy: 1 for the first retry. */
+      readonly retryCount: number;
+      /** Not to be tried before: milliseconds since the Unix epoch. */
+      readonly notBeforeMs: number;
+      readonly code: 'GBX_ROW_REFUSED';
+      /** Short, without values of the record. */
+      readonly message: string;
+    }
+  /** Not due yet, and there is no room to hold it: headers unchanged. */
+  | { readonly kind: 'not-due'; readonly record: LogRecord };
+
+/**
+ * Writes copies, acknowledged and verified; when it throws, those that were not told of are not written, or may be.
+ * With GBX_RECORD_TOO_LARGE those are the ones that are too large, and all the others are written.
+ */
+export type RequeueRecords = (
+  records: readonly RequeuedRecord[],
+  onWritten: (record: RequeuedRecord) => void,
+  signal?: AbortSignal,
+) => Promise<void>;
 
 // --- The warehouse ---------------------------------------------------------------------------------------------------
 
@@ -164,6 +198,12 @@ export interface Warehouse {
    * @throws {GbxError} by the classes of core/errors; nothing was written, save GBX_WAREHOUSE_UNSURE.
    */
   flush(request: FlushRequest): Promise<FlushOutcome>;
+  /**
+   * Would the table take these rows? Stages them, inserts what the table lacks, and rolls back: nothing is written, and
+   * the ledger is neither locked nor moved.
+   * @throws {GbxError} of class `row` where they are refused; of another class, it says nothing of the rows.
+   */
+  tryRows(rows: readonly Exposure[]): Promise<void>;
 }
 
 /** How a load run ended, when nothing was wrong. */

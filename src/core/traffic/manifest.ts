@@ -1,5 +1,5 @@
 // What was sent, as lines of JSON: one for the run, then one for each exposure with what became of it. Text in, text out;
-// files belong to src/files. `gbx smoke --manifest` writes it; a later check reads it.
+// files belong to src/files. `gbx smoke` and `gbx produce` write it; `gbx verify --manifest` reads it, line by line.
 import { z } from 'zod';
 import { GbxError } from '../errors.ts';
 
@@ -10,6 +10,8 @@ export interface ManifestHead {
   readonly runId: string;
   /** The time of event 0: milliseconds since the Unix epoch. */
   readonly startMs: number;
+  /** The time of the latest exposure, where it is known. */
+  readonly endMs?: number;
   readonly count: number;
 }
 
@@ -28,8 +30,19 @@ export interface Manifest {
   readonly sent: readonly SentExposure[];
 }
 
-const headSchema = z.object({ schema: z.literal(SCHEMA), run_id: z.string(), start_ms: z.number(), count: z.int().min(0) });
-const sentSchema = z.object({ exposure_id: z.string(), content: z.string(), outcome: z.enum(['ok', 'refused', 'unknown']) });
+const headSchema = z.object({
+  schema: z.literal(SCHEMA),
+  run_id: z.string(),
+  start_ms: z.number(),
+  end_ms: z.number().optional(),
+  /** -1 while the run lasts. */
+  count: z.int().min(-1),
+});
+const sentSchema = z.object({
+  exposure_id: z.string().min(1),
+  content: z.string().regex(/^[\w-]{43}$/u),
+  outcome: z.enum(['ok', 'refused', 'unknown']),
+});
 
 /** The whole manifest, a line feed after each line. */
 export function formatManifest({ head, sent }: Manifest): string {
@@ -42,14 +55,50 @@ export function formatManifest({ head, sent }: Manifest): string {
 
 /** @throws {GbxError} GBX_USAGE that names the line at fault; a manifest that was cut short is at fault too. */
 export function parseManifest(text: string): Manifest {
-  const [first = '', ...rest] = text.split('\n').filter((line) => line !== '');
-  const head = parseLine(headSchema, first, 1);
-  const sent = rest.map((line, index) => {
-    const { exposure_id, content, outcome } = parseLine(sentSchema, line, index + 2);
-    return { exposureId: exposure_id, contentHash: content, outcome };
-  });
-  if (sent.length !== head.count) throw broken(`it lists ${sent.length} exposures of ${head.count}`);
-  return { head: { runId: head.run_id, startMs: head.start_ms, count: head.count }, sent };
+  const parser = createManifestParser();
+  const sent = text.split('\n').flatMap((line) => parser.take(line) ?? []);
+  return { head: parser.end(), sent };
+}
+
+/** Takes a manifest of any length line by line. Each throws GBX_USAGE that names the line at fault. */
+export interface ManifestParser {
+  /** Of the first line; undefined before it. */
+  head(): ManifestHead | undefined;
+  /** @returns what the line lists; undefined for the head and for empty lines */
+  take(line: string): SentExposure | undefined;
+  /** After the last line. @throws {GbxError} GBX_USAGE where it was cut short */
+  end(): ManifestHead;
+}
+
+export function createManifestParser(): ManifestParser {
+  let head: ManifestHead | undefined;
+  let lines = 0;
+  let listed = 0;
+  return {
+    head: () => head,
+    take(line) {
+      lines++;
+      if (line === '') return undefined;
+      if (head === undefined) {
+        head = parseHead(line, lines);
+        return undefined;
+      }
+      const { exposure_id, content, outcome } = parseLine(sentSchema, line, lines);
+      listed++;
+      return { exposureId: exposure_id, contentHash: content, outcome };
+    },
+    end() {
+      if (head === undefined) throw broken('it is empty');
+      if (listed !== head.count) throw broken(`it lists ${listed} exposures of ${head.count}: it was cut short or altered`);
+      return head;
+    },
+  };
+}
+
+function parseHead(line: string, number: number): ManifestHead {
+  const { run_id, start_ms, end_ms, count } = parseLine(headSchema, line, number);
+  if (count < 0) throw broken('the run that wrote it has not ended, or was killed');
+  return { runId: run_id, startMs: start_ms, ...(end_ms === undefined ? {} : { endMs: end_ms }), count };
 }
 
 function parseLine<T>(schema: z.ZodType<T>, line: string, number: number): T {
@@ -67,6 +116,6 @@ function parseLine<T>(schema: z.ZodType<T>, line: string, number: number): T {
 function broken(reason: string, cause?: unknown): GbxError {
   return new GbxError('GBX_USAGE', `Cannot read the manifest as ${reason}`, {
     cause,
-    hint: 'give the file that `gbx smoke --manifest` wrote',
+    hint: 'give the file that `gbx smoke --manifest` or `gbx produce --manifest` wrote, whole',
   });
 }

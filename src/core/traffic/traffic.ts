@@ -1,6 +1,7 @@
 // Synthetic exposures: event i is a pure function of the seed and i, so that whoever checks later knows what was sent
-// without having kept it. Used by `gbx dev --traffic`, `gbx smoke`, the benchmarks and the tests.
+// without having kept it. Used by `gbx produce`, `gbx dev --traffic`, `gbx smoke`, the benchmarks and the tests.
 import { hash } from 'node:crypto';
+import type { Exposure } from '../exposure/exposure.ts';
 import { formatTimestamp } from '../exposure/timestamp.ts';
 import { assignVariation, fnv1a32, type WeightedVariation } from './assign.ts';
 import { createPicker, drawUnit, zipfWeights } from './draw.ts';
@@ -45,6 +46,8 @@ export interface TrafficOptions {
 export interface Traffic {
   /** @param i from 0, a safe integer */
   eventAt(i: number): PostedExposure;
+  /** The same event as serve and consume take it, without the way through JSON: for those who make many a second. */
+  exposureAt(i: number): Exposure;
 }
 
 const EVEN = [
@@ -52,7 +55,8 @@ const EVEN = [
   { key: '1', weight: 1 },
 ];
 
-const EXPERIMENTS: readonly TrafficExperiment[] = [
+/** What traffic is about unless told. */
+export const EXPERIMENTS: readonly TrafficExperiment[] = [
   { key: 'checkout-button', weight: 4, variations: EVEN },
   { key: 'search-ranking', weight: 3, variations: EVEN },
   { key: 'pricing-page', weight: 2, variations: [...EVEN, { key: '2', weight: 1 }] },
@@ -74,6 +78,8 @@ const USER_FACTS = [
 ] as const;
 
 const STREAM = { user: 0, experiment: 1 } as const;
+/** Users whose names and attributes are kept: by zipf these are nearly all that are seen. */
+const KNOWN_USERS_MAX = 65_536;
 
 /** @throws {RangeError} without users, without experiments, or with an experiment that shows nothing. */
 export function createTraffic(options: TrafficOptions): Traffic {
@@ -87,25 +93,55 @@ export function createTraffic(options: TrafficOptions): Traffic {
   const idPrefix = `traffic-${hash('sha256', seed, 'base64url').slice(0, 16)}-`;
   const pickUser = createPicker(zipfWeights(users, zipfExponent));
   const pickExperiment = createPicker(experiments.map(({ weight }) => weight));
+  const known: (User | undefined)[] = [];
+
+  function userAt(rank: number): User {
+    const kept = known[rank];
+    if (kept !== undefined) return kept;
+    const id = `${userPrefix}${rank + 1}`;
+    const user = { id, attributes: JSON.stringify({ ...userFacts(id), ...attributes }) };
+    if (rank < KNOWN_USERS_MAX) known[rank] = user;
+    return user;
+  }
+
+  function exposureAt(i: number): Exposure {
+    const experiment = experiments[pickExperiment(drawUnit(seedNumber, { stream: STREAM.experiment, index: i }))];
+    const user = userAt(pickUser(drawUnit(seedNumber, { stream: STREAM.user, index: i })));
+    const variationId = experiment === undefined ? undefined : assignVariation(user.id, experiment);
+    if (experiment === undefined || variationId === undefined)
+      throw new RangeError('Cannot make an event as the experiment has no variation with a weight above 0');
+    return {
+      exposureId: idPrefix + i,
+      dsUserId: user.id,
+      experimentId: experiment.key,
+      variationId,
+      tsMicros: Math.round((startMs + i * intervalMs) * 1000),
+      attributes: user.attributes,
+      source,
+    };
+  }
 
   return {
+    exposureAt,
     eventAt(i) {
-      const experiment = experiments[pickExperiment(drawUnit(seedNumber, { stream: STREAM.experiment, index: i }))];
-      const dsUserId = `${userPrefix}${pickUser(drawUnit(seedNumber, { stream: STREAM.user, index: i })) + 1}`;
-      const variationId = experiment === undefined ? undefined : assignVariation(dsUserId, experiment);
-      if (experiment === undefined || variationId === undefined)
-        throw new RangeError('Cannot make an event as the experiment has no variation with a weight above 0');
+      const exposure = exposureAt(i);
       return {
-        exposure_id: idPrefix + i,
-        ds_user_id: dsUserId,
-        experiment_id: experiment.key,
-        variation_id: variationId,
-        timestamp: formatTimestamp(Math.round((startMs + i * intervalMs) * 1000)),
-        attributes: { ...userFacts(dsUserId), ...attributes },
+        exposure_id: exposure.exposureId,
+        ds_user_id: exposure.dsUserId,
+        experiment_id: exposure.experimentId,
+        variation_id: exposure.variationId,
+        timestamp: formatTimestamp(exposure.tsMicros),
+        attributes: { ...userFacts(exposure.dsUserId), ...attributes },
         source,
       };
     },
   };
+}
+
+interface User {
+  readonly id: string;
+  /** As JSON text. */
+  readonly attributes: string;
 }
 
 const factPickers = USER_FACTS.map(({ weights }) => createPicker(weights));

@@ -29,6 +29,7 @@ export function differingFields(one: Exposure, other: Exposure): readonly Conten
 
 /** Text that is no JSON stands for itself, so that a warehouse which mangles it is seen to differ. */
 function canonicalJson(text: string): string {
+  if (text === '{}') return text;
   try {
     return JSON.stringify(sortKeys(JSON.parse(text)));
   } catch {

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { decodeRecord } from '../../../src/core/exposure/decode.ts';
+import { type Decoded, decodeRecord } from '../../../src/core/exposure/decode.ts';
 import type { LogRecord } from '../../../src/core/exposure/exposure.ts';
-import { addChunk, type Batch, type BatchPolicy, createBatch, dueInMs, isFull } from '../../../src/core/load/batch.ts';
+import { addChunk, type Batch, type BatchPolicy, createBatch, dueInMs, isFull, takeOutRefused } from '../../../src/core/load/batch.ts';
 
 const POLICY: BatchPolicy = { rowsDue: 3, ageDueMs: 1000, rowsMax: 5, bytesMax: 1_000_000 };
 const AT_MS = Date.UTC(2026, 0, 15);
@@ -27,6 +27,10 @@ function recordAt(offset: number, { id = `e${offset}`, user = 'u', second = 0, r
   return { partition, offset: BigInt(offset), timestampMs: AT_MS, key: null, value: Buffer.from(value), headers: {} };
 }
 
+function decode(record: LogRecord): Decoded {
+  return decodeRecord(record, { clusterId: 'c', topic: 't' });
+}
+
 function add(
   batch: Batch,
   records: readonly LogRecord[],
@@ -37,7 +41,6 @@ function add(
     nextOffset?: bigint;
     policy?: BatchPolicy;
     elapsedMs?: number;
-    keep?: ReadonlySet<string>;
   } = {},
 ): number {
   const {
@@ -47,10 +50,8 @@ function add(
     nextOffset = (records.at(-1)?.offset ?? -1n) + 1n,
     policy = POLICY,
     elapsedMs = 0,
-    keep = new Set<string>(),
   } = options;
-  const decode = (record: LogRecord) => decodeRecord(record, { clusterId: 'c', topic: 't' });
-  return addChunk(batch, { partition, epoch: 1, ledgerOffset, records, index, nextOffset }, { policy, decode, elapsedMs, keep });
+  return addChunk(batch, { partition, epoch: 1, ledgerOffset, records, index, nextOffset }, { policy, decode, elapsedMs });
 }
 
 describe('addChunk()', () => {
@@ -88,12 +89,23 @@ describe('addChunk()', () => {
     expect(batch.letters.map((letter) => [letter.record.offset, letter.code])).toEqual([[1n, 'GBX_ID_REUSED']]);
   });
 
-  it('keeps the records of the ids that are asked for, of the exposure that stays', () => {
-    const batch = createBatch();
-    add(batch, [recordAt(0, { id: 'a', second: 2 }), recordAt(1, { id: 'a', second: 1 }), recordAt(2, { id: 'b' })], {
-      keep: new Set(['a']),
-    });
-    expect([...batch.kept].map(([id, record]) => [id, record.offset])).toEqual([['a', 1n]]);
+  it('gives the records of refused rows and of copies like them, and makes a row of a copy with another content', () => {
+    const batch = createBatch({ keepsRecords: true });
+    add(batch, [
+      recordAt(0, { id: 'a', second: 2 }),
+      recordAt(1, { id: 'b' }),
+      recordAt(2, { id: 'a', second: 2 }),
+      recordAt(3, { id: 'a', second: 3 }),
+    ]);
+    const [exposure] = batch.exposures;
+    if (exposure === undefined) throw new Error('no row');
+    const taken = takeOutRefused(batch, [{ exposure, message: 'no' }], decode);
+    expect(taken.map(({ record, message }) => [record.offset, message])).toEqual([
+      [0n, 'no'],
+      [2n, 'no'],
+    ]);
+    expect(batch.exposures.map((one) => one.exposureId)).toEqual(['b', 'a']);
+    expect([batch.offsets, batch.duplicates]).toEqual([[1, 3], 0]);
   });
 
   it('stops where the batch is full, and its step ends at the first record not taken', () => {

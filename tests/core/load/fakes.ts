@@ -1,14 +1,19 @@
 // A source and a warehouse that a test scripts step by step, where the model test would leave the order to chance.
+
+import { GbxError } from '../../../src/core/errors.ts';
 import { decodeRecord } from '../../../src/core/exposure/decode.ts';
-import type { LogRecord } from '../../../src/core/exposure/exposure.ts';
+import type { Exposure, LogRecord } from '../../../src/core/exposure/exposure.ts';
 import { createCircuit } from '../../../src/core/load/circuit.ts';
+import { runLoad } from '../../../src/core/load/load.ts';
 import type { LoadDeps, LoadOptions } from '../../../src/core/load/loop.ts';
 import type {
   DeadLetter,
   FlushOutcome,
   FlushRequest,
   LedgerRow,
+  LoadSummary,
   PartitionOffsets,
+  RequeuedRecord,
   Source,
   SourceEvent,
   Warehouse,
@@ -91,6 +96,14 @@ interface FakeWarehouse extends Warehouse {
   readonly flushed: FlushRequest[];
   /** What the next flushes answer; a flush that succeeds once they are used up. */
   readonly answers: (FlushOutcome | Error | Promise<FlushOutcome>)[];
+  /** What tryRows was asked, in turn; refused are rows that `refuses` says. */
+  readonly tried: (readonly Exposure[])[];
+  /** What the next trials throw, before they look at the rows. */
+  readonly trialErrors: Error[];
+  /** The table's constraint. */
+  refuses: (row: Exposure) => boolean;
+  /** Ids in the table. */
+  readonly table: string[];
 }
 
 export function fakeWarehouse(): FakeWarehouse {
@@ -98,6 +111,10 @@ export function fakeWarehouse(): FakeWarehouse {
     ledger: new Map(),
     flushed: [],
     answers: [],
+    tried: [],
+    trialErrors: [],
+    refuses: () => false,
+    table: [],
     async claim({ partitions, owner, host, startAt }) {
       return partitions.map((partition) => {
         const row = this.ledger.get(partition);
@@ -121,13 +138,26 @@ export function fakeWarehouse(): FakeWarehouse {
       const answer = this.answers.shift();
       if (answer instanceof Error) throw answer;
       if (answer !== undefined) return answer;
+      assertTaken(request.rows, this.refuses);
+      const lacking = request.rows.filter(({ exposureId }) => !this.table.includes(exposureId));
+      this.table.push(...lacking.map(({ exposureId }) => exposureId));
       for (const step of request.steps) {
         const row = this.ledger.get(step.partition);
         if (row !== undefined) this.ledger.set(step.partition, { ...row, nextOffset: step.to, lastRecord: step.lastRecord });
       }
-      return { kind: 'loaded', inserted: request.rows.length, durations: { stageMs: 0, lockMs: 0, insertMs: 0, commitMs: 0 } };
+      return { kind: 'loaded', inserted: lacking.length, durations: { stageMs: 0, lockMs: 0, insertMs: 0, commitMs: 0 } };
+    },
+    async tryRows(rows) {
+      this.tried.push(rows);
+      const error = this.trialErrors.shift();
+      if (error !== undefined) throw error;
+      assertTaken(rows, this.refuses);
     },
   };
+}
+
+function assertTaken(rows: readonly Exposure[], refuses: (row: Exposure) => boolean): void {
+  if (rows.some(refuses)) throw new GbxError('GBX_ROW_REFUSED', 'cannot load: w.example:5439: no good', { cause: new Error('no good') });
 }
 
 export interface Bench {
@@ -137,6 +167,7 @@ export interface Bench {
   readonly log: ReturnType<typeof collectingLog>;
   readonly metrics: ReturnType<typeof collectingMetrics>;
   readonly letters: DeadLetter[];
+  readonly requeued: RequeuedRecord[];
   readonly deps: LoadDeps;
   readonly options: LoadOptions;
 }
@@ -145,6 +176,7 @@ export function setUp(): Bench {
   const [clock, log, metrics, warehouse] = [manualClock(), collectingLog(), collectingMetrics(), fakeWarehouse()];
   const source = fakeSource(clock);
   const letters: DeadLetter[] = [];
+  const requeued: RequeuedRecord[] = [];
   let owners = 0;
   const deps: LoadDeps = {
     source,
@@ -155,6 +187,13 @@ export function setUp(): Bench {
         onWritten(letter);
       }
     },
+    requeue: async (given, onWritten) => {
+      for (const one of given) {
+        requeued.push(one);
+        onWritten(one);
+      }
+    },
+    random: seededRandom(2),
     decode: (record) => decodeRecord(record, { clusterId: 'c', topic: 'exposures' }),
     newOwner: () => `owner-${owners++}`,
     status: { partitions: undefined, isDraining: false },
@@ -171,7 +210,43 @@ export function setUp(): Bench {
     log,
     metrics,
     letters,
+    requeued,
     deps,
-    options: { policy, host: 'h', startFrom: 'earliest', drainTimeoutMs: 1_000 },
+    options: { policy, retry: { max: 3, backoffMs: [1_000, 4_000, 16_000] }, host: 'h', startFrom: 'earliest', drainTimeoutMs: 1_000 },
   };
+}
+
+interface Running {
+  /** Lets this much time pass in small steps. */
+  pass(ms: number): Promise<void>;
+  stop(): Promise<LoadSummary | Error>;
+  ended(): LoadSummary | Error | undefined;
+}
+
+/** Runs the loop until it is stopped. */
+export function start({ deps, options, clock }: Bench): Running {
+  const controller = new AbortController();
+  let result: LoadSummary | Error | undefined;
+  runLoad(deps, options, controller.signal).then(
+    (summary) => (result = summary),
+    (error: Error) => (result = error),
+  );
+  const pass = async (ms: number): Promise<void> => {
+    for (let left = ms; left > 0; left -= 100) await clock.advance(Math.min(100, left));
+  };
+  return {
+    pass,
+    ended: () => result,
+    async stop() {
+      controller.abort();
+      await pass(3_000);
+      return result ?? new Error('did not stop');
+    },
+  };
+}
+
+/** Gives partition 0 to this member. */
+export function joined(bench: Bench, end = 100n): void {
+  bench.source.known = [{ partition: 0, start: 0n, end, committed: undefined }];
+  bench.source.give({ kind: 'joined', partitions: [0] });
 }

@@ -2,42 +2,8 @@
 import { describe, expect, it } from 'vitest';
 import { GbxError } from '../../../src/core/errors.ts';
 import { markRecord } from '../../../src/core/load/last-record.ts';
-import { runLoad } from '../../../src/core/load/load.ts';
-import type { FlushOutcome, LoadSummary } from '../../../src/core/load/ports.ts';
-import { type Bench, exposureRecord, recordsEvent, setUp } from './fakes.ts';
-
-interface Running {
-  /** Lets this much time pass in small steps. */
-  pass(ms: number): Promise<void>;
-  stop(): Promise<LoadSummary | Error>;
-  ended(): LoadSummary | Error | undefined;
-}
-
-function start({ deps, options, clock }: Bench): Running {
-  const controller = new AbortController();
-  let result: LoadSummary | Error | undefined;
-  runLoad(deps, options, controller.signal).then(
-    (summary) => (result = summary),
-    (error: Error) => (result = error),
-  );
-  const pass = async (ms: number): Promise<void> => {
-    for (let left = ms; left > 0; left -= 100) await clock.advance(Math.min(100, left));
-  };
-  return {
-    pass,
-    ended: () => result,
-    async stop() {
-      controller.abort();
-      await pass(3_000);
-      return result ?? new Error('did not stop');
-    },
-  };
-}
-
-function joined(bench: Bench, end = 100n): void {
-  bench.source.known = [{ partition: 0, start: 0n, end, committed: undefined }];
-  bench.source.give({ kind: 'joined', partitions: [0] });
-}
+import type { FlushOutcome } from '../../../src/core/load/ports.ts';
+import { exposureRecord, joined, recordsEvent, setUp, start } from './fakes.ts';
 
 const FENCED: FlushOutcome = {
   kind: 'fenced',
@@ -146,6 +112,26 @@ describe('runLoad()', () => {
     await running.stop();
   });
 
+  it('writes the dead letters of the next batch while one is flushed, and does not write them again', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    let land = (_: FlushOutcome): void => undefined;
+    bench.warehouse.answers.push(new Promise((resolve) => (land = resolve)));
+    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+    await running.pass(200);
+    bench.source.give(recordsEvent([{ ...exposureRecord(2), value: Buffer.from('{') }, exposureRecord(3)]));
+    await running.pass(200);
+    bench.source.give(recordsEvent([{ ...exposureRecord(4), value: Buffer.from('[]') }]));
+    await running.pass(200);
+    expect([bench.letters.map(({ record }) => record.offset), bench.warehouse.flushed.length]).toEqual([[2n, 4n], 1]);
+    land({ kind: 'loaded', inserted: 2, durations: { stageMs: 0, lockMs: 0, insertMs: 0, commitMs: 0 } });
+    bench.warehouse.ledger.set(0, { partition: 0, nextOffset: 2n, epoch: 1, owner: 'owner-0', host: 'h', lastRecord: undefined });
+    await running.pass(1_000);
+    expect([bench.letters.length, bench.warehouse.ledger.get(0)?.nextOffset]).toEqual([2, 5n]);
+    await running.stop();
+  });
+
   it('dead-letters an id that stands for another user in the table, then loads the rest', async () => {
     const bench = setUp();
     const running = start(bench);
@@ -160,7 +146,7 @@ describe('runLoad()', () => {
     bench.source.give(records);
     await running.pass(1_000);
     expect(bench.letters.map(({ code, record }) => [code, record.offset])).toEqual([['GBX_ID_REUSED', 1n]]);
-    expect(bench.warehouse.flushed.at(-1)?.reusedKnown).toEqual(new Set(['e0-1']));
+    expect(bench.warehouse.flushed.at(-1)?.rows.map((row) => row.exposureId)).toEqual(['e0-0']);
     await running.stop();
   });
 

@@ -125,3 +125,43 @@ describe('eventAt()', () => {
     }
   });
 });
+
+test('exposureAt() is eventAt() as serve takes it, without the way through JSON', () => {
+  const traffic = createTraffic({ seed: 'test', startMs: START_MS, intervalMs: 0.3, users: 300, attributes: { run_id: 'r"\\' } });
+  for (let i = 0; i < 1000; i++) {
+    const posted = parsePosted(traffic.eventAt(i), { acceptedAtMs: START_MS + 86_400_000, itemIndex: 0, mintId: () => 'none' });
+    expect(posted).toEqual({ kind: 'valid', wasFuture: false, exposure: traffic.exposureAt(i) });
+  }
+});
+
+test('users of an experiment are shared out by its weights: a chi-square test finds no mismatch, and finds one that is made', () => {
+  const weights = [5, 3, 2];
+  const variations = weights.map((weight, index) => ({ key: String(index), weight }));
+  // 13.8 is exceeded once in a thousand by chance, with two degrees of freedom; GrowthBook warns at the same level.
+  expect(chiSquare(usersByVariation(variations), weights)).toBeLessThan(13.8);
+  const skewed = [{ key: '0', weight: 5.5 }, ...variations.slice(1)];
+  expect(chiSquare(usersByVariation(skewed), weights)).toBeGreaterThan(13.8);
+});
+
+/** How many users, not events, saw each. */
+function usersByVariation(variations: readonly { readonly key: string; readonly weight: number }[]): number[] {
+  const seen = new Map<string, string>();
+  for (const { ds_user_id, variation_id } of events(60_000, {
+    users: 20_000,
+    zipfExponent: 0.5,
+    experiments: [{ key: 'exp', weight: 1, variations }],
+  })) {
+    seen.set(ds_user_id, variation_id);
+  }
+  expect(seen.size).toBeGreaterThan(10_000);
+  return variations.map(({ key }) => [...seen.values()].filter((value) => value === key).length);
+}
+
+function chiSquare(counts: readonly number[], weights: readonly number[]): number {
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const sum = weights.reduce((all, weight) => all + weight, 0);
+  return counts.reduce((chi, count, index) => {
+    const expected = (total * (weights[index] ?? 0)) / sum;
+    return chi + (count - expected) ** 2 / expected;
+  }, 0);
+}

@@ -23,6 +23,7 @@ export function startMember(world: World): Member {
     source: member.source,
     warehouse: createWarehouse(world, member),
     writeDeadLetters: (letters: readonly DeadLetter[], onWritten: OnWritten) => writeDeadLetters(world, member, { letters, onWritten }),
+    requeue: async () => undefined,
     decode: (record: LogRecord) => decodeRecord(record, PLACE),
     newOwner: () => `${member.name}-${world.owners++}`,
     clock: memberClock(world, member),
@@ -34,7 +35,9 @@ export function startMember(world: World): Member {
   };
   const rowsMax = 3 + Math.floor(random() * 20);
   const policy = { rowsDue: 1 + Math.floor(random() * 5), ageDueMs: 500, rowsMax, bytesMax: 1_000_000 };
-  runLoad(deps, { policy, host: member.name, startFrom: 'earliest', drainTimeoutMs: 1_000 }, member.stop.signal).catch((error: unknown) => {
+  const retry = { max: 3, backoffMs: [1_000] };
+  const options = { policy, retry, host: member.name, startFrom: 'earliest', drainTimeoutMs: 1_000 } as const;
+  runLoad(deps, options, member.stop.signal).catch((error: unknown) => {
     if (error instanceof GbxError && error.code === 'GBX_FENCED') note(world, 'gave up fenced');
     else if (!member.stop.signal.aborted) world.violations.push(`${member.name} ended: ${String(error)}`);
     kill(world, member);

@@ -40,6 +40,7 @@ export function createWarehouse(world: World, member: Member): Warehouse {
       if (isFaulty(world, 0.05)) throw new GbxError('GBX_WAREHOUSE_UNREACHABLE', 'simulated while staging');
       return ask(() => flush(world, request));
     },
+    tryRows: () => ask(async () => undefined),
   };
 }
 

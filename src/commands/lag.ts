@@ -1,0 +1,206 @@
+// `gbx lag`: how far loading is behind, in one look, a few, or again and again; and checks of it for CI and probes.
+import { kafkaConnection, warehouseConnection } from '../connections.ts';
+import { EXIT, GbxError } from '../core/errors.ts';
+import type { AssessOptions, LagReport } from '../core/lag/assess.ts';
+import { type Choice, choosePartitions, SORT_KEYS } from '../core/lag/choose.ts';
+import { toDocument } from '../core/lag/document.ts';
+import { explainPartition, explanationDocument, formatExplanation } from '../core/lag/explain.ts';
+import { formatCsv, formatPollLine, formatPrometheus } from '../core/lag/format-lines.ts';
+import { formatTable } from '../core/lag/format-table.ts';
+import { type Breach, findBreaches, hasLimits, type LagLimits } from '../core/lag/limits.ts';
+import { type PollDeps, runLagWait, runLagWatch, takeReport } from '../core/lag/poll.ts';
+import { createSampler } from '../core/lag/read-sample.ts';
+import type { LagSource, LagWarehouse } from '../core/lag/sample.ts';
+import { createLagWindow, type LagWindow } from '../core/lag/window.ts';
+import { requireSettings } from '../core/parse-config.ts';
+import { openLagSource } from '../kafka/lag-source.ts';
+import type { CommandContext } from '../run-command.ts';
+
+const WATCH_INTERVAL_MS = 2_000;
+const WAIT_INTERVAL_MS = 500;
+const WAIT_TIMEOUT_MS = 60_000;
+const WAIT_STABLE_MS = 3_000;
+/** A look at the warehouse may cost money: between two, the group tells what has moved. */
+const WAREHOUSE_EVERY_MS = { watch: 10_000, wait: 1_000, once: 0 } as const;
+
+type Mode = keyof typeof WAREHOUSE_EVERY_MS;
+type Form = 'table' | 'json' | 'ndjson' | 'csv' | 'prometheus';
+
+/** What was asked for on the command line. */
+interface Wishes {
+  readonly mode: Mode;
+  readonly form: Form;
+  readonly limits: LagLimits;
+  readonly assess: AssessOptions;
+  readonly choice: Choice;
+  readonly sampleMs: number;
+  readonly intervalMs: number;
+  readonly explain: number | undefined;
+  readonly by: 'ledger' | 'group';
+}
+
+/** @returns 0 within the limits, 1 beyond one, 124 not in time. @throws {GbxError} what cannot be told, exit 69, 77 or 78 */
+export async function run(context: CommandContext): Promise<number> {
+  const wishes = readWishes(context);
+  const { config, clock, signal } = context;
+  await using warehouse = await openWarehouse(context, wishes);
+  const { kafkaTopic: topic, consumerGroup: group, deadLetterTopic, retryTopic } = config;
+  const target = { group, topic, deadLetterTopic, retryTopic: retryTopic === topic ? undefined : retryTopic };
+  await using source: LagSource & AsyncDisposable = openLagSource(kafkaConnection(context, { clientId: 'gbx-lag' }), target);
+  const poll = createSampler({
+    source,
+    warehouse,
+    target,
+    by: wishes.by,
+    isTimed: true,
+    limitMs: wishes.limits.behindMs,
+    warehouseEveryMs: WAREHOUSE_EVERY_MS[wishes.mode],
+    clock,
+  });
+  const deps: PollDeps = { poll, window: createLagWindow(), assess: wishes.assess, clock, signal };
+  switch (wishes.mode) {
+    case 'once':
+      return await showOnce(context, wishes, deps);
+    case 'wait':
+      return await wait(context, wishes, deps);
+    case 'watch':
+      return await watch(context, wishes, deps);
+  }
+}
+
+/** Only where it is configured, and loaded only then: without it Kafka alone answers, and sooner. */
+async function openWarehouse(context: CommandContext, { by, limits }: Wishes): Promise<(LagWarehouse & AsyncDisposable) | undefined> {
+  if (limits.freshnessMs !== undefined || context.options['by'] === 'ledger') requireSettings(context.config, ['dbHost', 'dbUser']);
+  if (context.config.dbHost === undefined || (by === 'group' && limits.freshnessMs === undefined)) return undefined;
+  const { openLagReader } = await import('../warehouse/open-lag-reader.ts');
+  return openLagReader(warehouseConnection(context, { clientId: 'gbx-lag' }));
+}
+
+async function showOnce(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
+  const report = await takeReport(deps, { sampleMs: wishes.sampleMs });
+  if (wishes.explain !== undefined) return showExplanation(context, { report, wishes, window: deps.window });
+  const breaches = findBreaches(report, wishes.limits);
+  show(context, wishes, { report, breaches });
+  return breaches.length > 0 ? EXIT.no : EXIT.done;
+}
+
+async function wait(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
+  const { options } = context;
+  const limits = hasLimits(wishes.limits) ? wishes.limits : { ...wishes.limits, lag: wishes.choice.allowedLag };
+  const { kind, report } = await runLagWait(deps, {
+    timeoutMs: numberOf(options['timeout']) ?? WAIT_TIMEOUT_MS,
+    stableForMs: numberOf(options['stableFor']) ?? WAIT_STABLE_MS,
+    intervalMs: numberOf(options['interval']) ?? WAIT_INTERVAL_MS,
+    isReached: (one) => findBreaches(one, limits).length === 0,
+  });
+  show(context, wishes, { report, breaches: kind === 'reached' ? [] : findBreaches(report, limits) });
+  return kind === 'timeout' ? EXIT.timeout : EXIT.done;
+}
+
+/** One line a poll: for a pipe or a log. */
+async function watch(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
+  const { stdout, stderr } = context;
+  await runLagWatch(deps, {
+    intervalMs: wishes.intervalMs,
+    onReport: (report) => {
+      if (wishes.form === 'table') stdout.write(formatPollLine(report));
+      else
+        show(
+          context,
+          { ...wishes, form: wishes.form === 'json' ? 'ndjson' : wishes.form },
+          { report, breaches: findBreaches(report, wishes.limits) },
+        );
+    },
+    onFailure: (error) => stderr.write(`gbx: ${error.message} [${error.code}]: looking again\n`),
+  });
+  return EXIT.done;
+}
+
+interface Shown {
+  readonly report: LagReport;
+  readonly breaches: readonly Breach[];
+}
+
+function show({ stdout, options }: CommandContext, { form, choice }: Wishes, { report, breaches }: Shown): void {
+  const partitions = choosePartitions(report.partitions, choice);
+  const hasHeader = options['headers'] !== false;
+  const document = (): ReturnType<typeof toDocument> => toDocument(report, { breaches, partitions });
+  switch (form) {
+    case 'table':
+      stdout.write(
+        formatTable(report, { partitions, breaches, isWide: options['wide'] === true, hasHeader, hasColor: stdout.hasColor === true }),
+      );
+      break;
+    case 'json':
+    case 'ndjson':
+      stdout.write(`${JSON.stringify(document())}\n`);
+      break;
+    case 'csv':
+      stdout.write(formatCsv(document(), { hasHeader }));
+      break;
+    case 'prometheus':
+      stdout.write(formatPrometheus(report));
+  }
+}
+
+interface Explained {
+  readonly report: LagReport;
+  readonly wishes: Wishes;
+  readonly window: LagWindow;
+}
+
+function showExplanation({ stdout }: CommandContext, { report, wishes, window }: Explained): number {
+  const partition = wishes.explain ?? 0;
+  const explanation = explainPartition(partition, { report, samples: window.samples, options: wishes.assess });
+  if (explanation === undefined) {
+    throw new GbxError(
+      'GBX_USAGE',
+      `--explain ${partition}: ${report.sample.target.topic} has partitions 0 to ${report.partitions.length - 1}`,
+    );
+  }
+  const isText = wishes.form === 'table';
+  stdout.write(isText ? formatExplanation(explanation, report) : `${JSON.stringify(explanationDocument(explanation))}\n`);
+  return EXIT.done;
+}
+
+function readWishes({ options, config }: CommandContext): Wishes {
+  const allowedLag = numberOf(options['allowedLag']) ?? 0;
+  const seconds = numberOf(options['maxLagSeconds']);
+  const mode = options['watch'] === true ? 'watch' : options['wait'] === true ? 'wait' : 'once';
+  if (options['watch'] === true && options['wait'] === true)
+    throw new GbxError('GBX_USAGE', '--watch never ends and --wait does: give one of them');
+  if (options['explain'] !== undefined && mode !== 'once')
+    throw new GbxError('GBX_USAGE', '--explain is of one look: give it with --sample');
+  return {
+    mode,
+    form: options['json'] === true ? 'json' : (options['output'] as Form),
+    limits: {
+      lag: numberOf(options['maxLag']),
+      partitionLag: numberOf(options['maxPartitionLag']),
+      behindMs: seconds === undefined ? undefined : seconds * 1000,
+      deadLetters: numberOf(options['maxDlq']),
+      freshnessMs: numberOf(options['maxFreshness']),
+      failOn: options['failOn'] === 'warn' || options['failOn'] === 'error' ? options['failOn'] : undefined,
+    },
+    assess: {
+      allowedLag,
+      stallAfterMs: numberOf(options['stallAfter']),
+      expectedGapMs: config.batchTimeoutSeconds * 1000,
+      startFrom: config.startFrom,
+    },
+    choice: {
+      onlyLagging: options['onlyLagging'] === true,
+      allowedLag,
+      sort: SORT_KEYS.find((key) => key === options['sort']) ?? 'partition',
+      isReversed: options['reverse'] === true,
+    },
+    sampleMs: numberOf(options['sample']) ?? 0,
+    intervalMs: numberOf(options['interval']) ?? WATCH_INTERVAL_MS,
+    explain: numberOf(options['explain']),
+    by: options['by'] === 'group' ? 'group' : 'ledger',
+  };
+}
+
+function numberOf(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
+}

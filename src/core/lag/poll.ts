@@ -1,0 +1,111 @@
+// The loops around one poll: a few samples for rates, `--wait` until limits are kept, `--watch` until a signal. One poll is
+// under way at a time, the next begins a pause after the last has ended.
+import type { Clock } from '../clock.ts';
+import { asGbxError, type ErrorCode, type GbxError } from '../errors.ts';
+import { type AssessOptions, assessLag, type LagReport } from './assess.ts';
+import type { LagSample } from './sample.ts';
+import type { LagWindow } from './window.ts';
+
+export interface PollDeps {
+  /** Takes one sample; read-sample.ts. */
+  readonly poll: () => Promise<LagSample>;
+  readonly window: LagWindow;
+  readonly assess: AssessOptions;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+}
+
+const SAMPLE_PAUSE_MS = 500;
+const SAMPLES_MAX = 21;
+const SECOND_LOOK_MS = 300;
+
+/**
+ * One sample, or as many as `sampleMs` has room for, half a second apart; a second one also where a position lies beyond the
+ * end of its log, which only a second look can tell from a leader that is behind.
+ */
+export async function takeReport(
+  { poll, window, assess, clock, signal }: PollDeps,
+  { sampleMs }: { readonly sampleMs: number },
+): Promise<LagReport> {
+  window.add(await poll());
+  const more = sampleMs <= 0 ? 0 : Math.min(Math.max(Math.ceil(sampleMs / SAMPLE_PAUSE_MS), 2), SAMPLES_MAX - 1);
+  const startedMs = clock.elapsed();
+  for (let nth = 1; nth <= more && !signal.aborted; nth++) {
+    await clock.sleep(startedMs + (sampleMs * nth) / more - clock.elapsed(), signal);
+    window.add(await poll());
+  }
+  const isAhead =
+    window.last?.partitions.some(({ position, end }) => position !== undefined && end !== undefined && position > end) === true;
+  if (more === 0 && isAhead && !signal.aborted) {
+    await clock.sleep(SECOND_LOOK_MS, signal);
+    window.add(await poll());
+  }
+  return assessLag(window, assess);
+}
+
+export interface WaitOptions {
+  readonly timeoutMs: number;
+  /** How long it must hold without a break. */
+  readonly stableForMs: number;
+  readonly intervalMs: number;
+  /** Whether this is what is waited for. @throws {GbxError} where that is not known: counts as not yet */
+  readonly isReached: (report: LagReport) => boolean;
+}
+
+export type WaitOutcome = { readonly kind: 'reached' | 'timeout' | 'interrupted'; readonly report: LagReport };
+
+/** What may come right while it is waited for: the consumer, its group or the topic may be on their way. */
+const MAY_COME: ReadonlySet<ErrorCode> = new Set(['GBX_GROUP_MISSING', 'GBX_TOPIC_MISSING', 'GBX_LAG_UNKNOWN']);
+
+/** @throws {GbxError} the last failure, where the time is over and nothing has answered since; at once what waiting does not mend */
+export async function runLagWait({ poll, window, assess, clock, signal }: PollDeps, options: WaitOptions): Promise<WaitOutcome> {
+  const startedMs = clock.elapsed();
+  let since: number | undefined;
+  let report: LagReport | undefined;
+  let failure: GbxError | undefined;
+  for (;;) {
+    try {
+      window.add(await poll());
+      report = assessLag(window, assess);
+      failure = undefined;
+      const now = clock.elapsed();
+      since = options.isReached(report) ? (since ?? now) : undefined;
+      if (since !== undefined && now - since >= options.stableForMs) return { kind: 'reached', report };
+    } catch (error) {
+      failure = asGbxError(error);
+      since = undefined;
+      if (failure.failure !== 'transient' && !MAY_COME.has(failure.code)) throw failure;
+    }
+    const leftMs = startedMs + options.timeoutMs - clock.elapsed();
+    if (leftMs <= 0 || signal.aborted) {
+      if (failure !== undefined || report === undefined) throw failure ?? new RangeError('no poll was made');
+      return { kind: signal.aborted ? 'interrupted' : 'timeout', report };
+    }
+    await clock.sleep(Math.min(options.intervalMs, leftMs), signal);
+  }
+}
+
+export interface WatchOptions {
+  readonly intervalMs: number;
+  readonly onReport: (report: LagReport) => void;
+  /** A poll that failed; the next may go well. */
+  readonly onFailure: (error: GbxError, failuresInARow: number) => void;
+}
+
+/** Until the signal. @throws {GbxError} where the very first poll fails: nothing has been right yet */
+export async function runLagWatch({ poll, window, assess, clock, signal }: PollDeps, options: WatchOptions): Promise<void> {
+  let failures = 0;
+  while (!signal.aborted) {
+    try {
+      window.add(await poll());
+      failures = 0;
+      options.onReport(assessLag(window, assess));
+    } catch (error) {
+      const failure = asGbxError(error);
+      if (window.last === undefined || failure.code === 'GBX_BUG') throw failure;
+      failures += 1;
+      options.onFailure(failure, failures);
+    }
+    await clock.sleep(options.intervalMs, signal);
+  }
+}

@@ -1,0 +1,176 @@
+// A new client in place of one that died: with backoff, for ever where Kafka is away, so many times where nothing explains it.
+// The state behind supervise.ts, which notices the deaths.
+import type { Clock, Random } from '../clock.ts';
+import { asGbxError, GbxError } from '../errors.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import { backoffMs } from '../retry.ts';
+import type { Source } from './ports.ts';
+import { createStallWatch, type StallWatch } from './stall-watch.ts';
+
+export type OwnedSource = Source & AsyncDisposable;
+
+export interface SuperviseOptions {
+  /** Makes a client. What it throws the first time is thrown by superviseSource; later it is tried again for ever. */
+  readonly open: () => Promise<OwnedSource>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Logger;
+  readonly metrics: Metrics;
+  readonly limits?: Partial<SuperviseLimits>;
+}
+
+export interface SuperviseLimits {
+  /** How often a source that gives nothing is compared with the log. @default 15 s */
+  readonly checkMs: number;
+  /** So many such checks without a record, though the log holds more, are a stall. @default 4 */
+  readonly silentChecksMax: number;
+  /** New clients without progress between them before the process ends. @default 10 */
+  readonly rebuildsMax: number;
+  /** From a commit that was refused to the join that explains it. @default 5 s */
+  readonly evictedMs: number;
+  /** Longest wait for a client to close, and for one to open. @default 10 s and 60 s */
+  readonly closeMs: number;
+  readonly openMs: number;
+}
+
+type Reason = 'crash' | 'stall' | 'evicted';
+
+const REBUILD_BACKOFF = { firstMs: 500, maxMs: 30_000 };
+const OPEN_BACKOFF = { firstMs: 500, maxMs: 5_000 };
+const REMIND_MS = 60_000;
+
+/** One client's life; told apart by identity. */
+export interface Current {
+  readonly source: OwnedSource;
+  readonly stalls: StallWatch;
+  joins: number;
+}
+
+export interface Supervisor extends Omit<SuperviseOptions, 'limits'> {
+  readonly limits: SuperviseLimits;
+  readonly named: Pick<Source, 'clusterId' | 'topic' | 'group'>;
+  readonly closing: AbortController;
+  /** Undefined while a new client is made. */
+  current: Current | undefined;
+  rebuilding: Promise<void>;
+  /** What take() throws from now on. */
+  fatal: GbxError | undefined;
+  /** Woken when a client is there again, or never will be. */
+  readonly waiting: Set<() => void>;
+  rebuilds: number;
+  /** How often the same batch could not be read: progress elsewhere does not help it. */
+  unreadable: { readonly message: string; count: number } | undefined;
+  /** By partition the furthest that was taken, of all clients. */
+  readonly furthest: Map<number, bigint>;
+  checkedAtMs: number;
+  isChecking: boolean;
+}
+
+export function asCurrent({ limits }: Supervisor, source: OwnedSource): Current {
+  return { source, stalls: createStallWatch(limits.silentChecksMax), joins: 0 };
+}
+
+interface Failure {
+  readonly reason: Reason;
+  readonly error: GbxError;
+}
+
+/** Once a client, whoever finds its end first. */
+export function rebuild(state: Supervisor, former: Current, failure: Failure): void {
+  if (state.current !== former || state.closing.signal.aborted) return;
+  state.current = undefined;
+  state.metrics.count('gbx_kafka_client_rebuilds_total', 1, { reason: failure.reason });
+  state.rebuilding = replace(state, former, failure);
+}
+
+async function replace(state: Supervisor, former: Current, failure: Failure): Promise<void> {
+  const { limits, log, clock, random, closing, named } = state;
+  const { reason, error } = failure;
+  const attempt = countRebuild(state, error);
+  log.error('source.died', { reason, code: error.code, message: error.message, attempt, attemptsMax: limits.rebuildsMax });
+  await within(state, former.source[Symbol.asyncDispose](), limits.closeMs).catch(() => undefined);
+  if (attempt > limits.rebuildsMax) return end(state, givenUp(named.topic, error, limits.rebuildsMax));
+  await clock.sleep(backoffMs(Math.max(0, attempt - 1), REBUILD_BACKOFF, random), closing.signal);
+  const source = await openAgain(state);
+  if (source === undefined) return;
+  if (source.clusterId !== named.clusterId) {
+    await within(state, source[Symbol.asyncDispose](), limits.closeMs).catch(() => undefined);
+    return end(state, otherCluster(named, source));
+  }
+  log.info('source.rebuilt', { reason, attempt });
+  state.checkedAtMs = clock.elapsed();
+  state.current = asCurrent(state, source);
+  wakeAll(state);
+}
+
+/** An outage, a login refused or a topic missing is waited for, however long: only what has no such reason counts. */
+function countRebuild(state: Supervisor, error: GbxError): number {
+  if (error.code === 'GBX_BATCH_UNREADABLE') {
+    const isSame = state.unreadable?.message === error.message;
+    state.unreadable = { message: error.message, count: isSame ? (state.unreadable?.count ?? 0) + 1 : 1 };
+    return state.unreadable.count;
+  }
+  if (error.failure !== 'transient' && error.failure !== 'systemic') state.rebuilds++;
+  return state.rebuilds;
+}
+
+/** Until it succeeds or the source is closed. */
+async function openAgain(state: Supervisor): Promise<OwnedSource | undefined> {
+  const { open, limits, clock, random, log, closing } = state;
+  const sinceMs = clock.elapsed();
+  let saidAtMs = Number.NEGATIVE_INFINITY;
+  for (let attempt = 0; !closing.signal.aborted; attempt++) {
+    const opening = open();
+    try {
+      return await within(state, opening, limits.openMs, closing.signal);
+    } catch (error) {
+      // One that comes too late is nobody's.
+      void opening.then((source) => source[Symbol.asyncDispose]()).catch(() => undefined);
+      const { code, message, hint } = asGbxError(error);
+      if (clock.elapsed() - saidAtMs >= REMIND_MS) {
+        saidAtMs = clock.elapsed();
+        log.error('source.waited_for', { code, message, hint, seconds: Math.round((saidAtMs - sinceMs) / 1000) });
+      }
+    }
+    await clock.sleep(backoffMs(attempt, OPEN_BACKOFF, random), closing.signal);
+  }
+  return undefined;
+}
+
+/** @throws {GbxError} GBX_KAFKA_UNREACHABLE once it takes too long, or the signal aborts */
+export async function within<T>({ clock }: Supervisor, work: PromiseLike<T>, ms: number, signal?: AbortSignal): Promise<T> {
+  const done = new AbortController();
+  const late = clock.sleep(ms, signal === undefined ? done.signal : AbortSignal.any([done.signal, signal])).then((): T => {
+    throw new GbxError('GBX_KAFKA_UNREACHABLE', `Cannot wait longer than ${ms / 1000} s for the Kafka client`);
+  });
+  late.catch(() => undefined);
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    done.abort();
+  }
+}
+
+function end(state: Supervisor, error: GbxError): void {
+  state.fatal = error;
+  wakeAll(state);
+}
+
+export function wakeAll({ waiting }: Supervisor): void {
+  for (const wake of waiting) wake();
+}
+
+function givenUp(topic: string, error: GbxError, rebuilds: number): GbxError {
+  const code = error.code === 'GBX_BATCH_UNREADABLE' ? error.code : 'GBX_CONSUMER_CRASHED';
+  const message = `Cannot go on reading the topic ${topic}: ${rebuilds} new clients made no progress; the last one's end: ${error.message}`;
+  return new GbxError(code, message, { cause: error, hint: error.hint });
+}
+
+function otherCluster({ clusterId, topic }: Supervisor['named'], source: Source): GbxError {
+  return new GbxError(
+    'GBX_TOPIC_CHANGED',
+    `Cannot go on reading the topic ${topic} as the brokers belong to another cluster now: ${source.clusterId}, not ${clusterId}`,
+    { hint: 'if that is meant, start gbx consume again: it goes on where the ledger of that cluster stands' },
+  );
+}

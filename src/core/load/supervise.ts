@@ -1,0 +1,160 @@
+// A source that outlives its client: whatever ends the client, or lets it stand still, makes a new one, whose `joined` lets the
+// load loop claim again. The process works, or waits and says so, or ends with a reason; it is never alive and idle.
+// gbx consume opens its source through it.
+import { asGbxError, GbxError } from '../errors.ts';
+import type { SourceEvent } from './ports.ts';
+import {
+  asCurrent,
+  type Current,
+  type OwnedSource,
+  rebuild,
+  type SuperviseLimits,
+  type SuperviseOptions,
+  type Supervisor,
+  wakeAll,
+  within,
+} from './rebuild-source.ts';
+
+const DEFAULTS: SuperviseLimits = {
+  checkMs: 15_000,
+  silentChecksMax: 4,
+  rebuildsMax: 10,
+  evictedMs: 5_000,
+  closeMs: 10_000,
+  openMs: 60_000,
+};
+/** @throws {GbxError} what opening the first client throws */
+export async function superviseSource(options: SuperviseOptions): Promise<OwnedSource> {
+  const source = await options.open();
+  const { clusterId, topic, group } = source;
+  const state: Supervisor = {
+    ...options,
+    limits: { ...DEFAULTS, ...options.limits },
+    named: { clusterId, topic, group },
+    closing: new AbortController(),
+    current: undefined,
+    rebuilding: Promise.resolve(),
+    fatal: undefined,
+    waiting: new Set(),
+    rebuilds: 0,
+    unreadable: undefined,
+    furthest: new Map(),
+    checkedAtMs: options.clock.elapsed(),
+    isChecking: false,
+  };
+  state.current = asCurrent(state, source);
+  return {
+    ...state.named,
+    take: (ms, signal) => take(state, ms, signal),
+    offsets: async (partitions) => currentOf(state).source.offsets(partitions),
+    seek: (positions) => seek(state, positions),
+    commit: (positions) => commit(state, positions),
+    [Symbol.asyncDispose]: () => close(state),
+  };
+}
+
+function currentOf({ current, fatal, named }: Supervisor): Current {
+  if (current !== undefined) return current;
+  throw fatal ?? new GbxError('GBX_KAFKA_UNREACHABLE', `Cannot ask for the topic ${named.topic} while a new client is made`);
+}
+
+async function take(state: Supervisor, ms: number, signal?: AbortSignal): Promise<SourceEvent | undefined> {
+  if (state.fatal !== undefined) throw state.fatal;
+  const { current } = state;
+  if (current === undefined) return untilChanged(state, ms, signal);
+  let event: SourceEvent | undefined;
+  try {
+    event = await current.source.take(ms, signal);
+  } catch (error) {
+    rebuild(state, current, { reason: 'crash', error: asGbxError(error) });
+    return undefined;
+  }
+  // Replaced while it waited: the new client's join tells what is to be read.
+  if (state.current !== current) return undefined;
+  if (event !== undefined) note(state, current, event);
+  if (state.clock.elapsed() - state.checkedAtMs >= state.limits.checkMs) void lookForStall(state, current);
+  return event;
+}
+
+/** Always undefined: the next take() gives what there is then. */
+async function untilChanged(state: Supervisor, ms: number, signal?: AbortSignal): Promise<undefined> {
+  const alarm = new AbortController();
+  const wake = (): void => alarm.abort();
+  state.waiting.add(wake);
+  signal?.addEventListener('abort', wake, { once: true });
+  if (!signal?.aborted) await state.clock.sleep(ms, alarm.signal);
+  signal?.removeEventListener('abort', wake);
+  state.waiting.delete(wake);
+  if (state.fatal !== undefined) throw state.fatal;
+}
+
+function note(state: Supervisor, current: Current, event: SourceEvent): void {
+  if (event.kind === 'joined') {
+    current.joins++;
+    current.stalls.joined();
+    return;
+  }
+  const { partition, nextOffset } = event;
+  current.stalls.gave(partition, nextOffset);
+  if (nextOffset <= (state.furthest.get(partition) ?? -1n)) return;
+  state.furthest.set(partition, nextOffset);
+  state.rebuilds = 0;
+}
+
+function seek({ current }: Supervisor, positions: ReadonlyMap<number, bigint>): void {
+  // Before its join a client has no partitions: what is sought then was meant for the one before.
+  if (current === undefined || current.joins === 0) return;
+  current.stalls.sought(positions);
+  current.source.seek(positions);
+}
+
+async function commit(state: Supervisor, positions: ReadonlyMap<number, bigint>): Promise<void> {
+  const current = currentOf(state);
+  try {
+    await current.source.commit(positions);
+  } catch (error) {
+    if (error instanceof GbxError && error.code === 'GBX_NOT_A_MEMBER') void expectJoin(state, current, error);
+    throw error;
+  }
+}
+
+/** The group has forgotten this member, which may read on all the same: the client should notice, and join again. */
+async function expectJoin(state: Supervisor, current: Current, error: GbxError): Promise<void> {
+  const { joins } = current;
+  await state.clock.sleep(state.limits.evictedMs, state.closing.signal);
+  if (current.joins === joins) rebuild(state, current, { reason: 'evicted', error });
+}
+
+async function lookForStall(state: Supervisor, current: Current): Promise<void> {
+  if (state.isChecking) return;
+  state.isChecking = true;
+  state.checkedAtMs = state.clock.elapsed();
+  try {
+    const partitions = current.stalls.doubted();
+    if (partitions.length === 0) return;
+    const { stalled, isCaughtUp } = current.stalls.check(await current.source.offsets(partitions));
+    if (isCaughtUp && state.current === current) state.rebuilds = 0;
+    if (stalled.length > 0) rebuild(state, current, { reason: 'stall', error: standsStill(state, stalled) });
+  } catch {
+    // Kafka does not answer: that is no stall, and shows elsewhere.
+  } finally {
+    state.isChecking = false;
+  }
+}
+
+function standsStill({ named, limits }: Supervisor, partitions: readonly number[]): GbxError {
+  const seconds = (limits.silentChecksMax * limits.checkMs) / 1000;
+  return new GbxError(
+    'GBX_CONSUMER_CRASHED',
+    `Cannot go on reading the topic ${named.topic} as partitions ${partitions.join(', ')} gave nothing for ${seconds} s though the log holds more`,
+  );
+}
+
+async function close(state: Supervisor): Promise<void> {
+  const { current, limits } = state;
+  state.closing.abort();
+  state.current = undefined;
+  wakeAll(state);
+  const ends = [state.rebuilding, current?.source[Symbol.asyncDispose]()].map(async (work) => work);
+  for (const work of ends) await within(state, work, limits.closeMs).catch(() => undefined);
+}

@@ -1,0 +1,64 @@
+import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openSpoolFolder } from '../../src/files/spool-disk.ts';
+
+const from = 'GBX_SPOOL_DIR (test)';
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'gbx-disk-'));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+test('openSpoolFolder() refuses what is no folder, and a missing one that is not to be made, with the setting at fault', async () => {
+  await writeFile(join(dir, 'file'), '');
+  for (const path of [join(dir, 'file'), join(dir, 'file', 'below')]) {
+    await expect(openSpoolFolder({ path, from }, { isMade: true })).rejects.toMatchObject({ code: 'GBX_CONFIG', from });
+  }
+  await expect(openSpoolFolder({ path: join(dir, 'none'), from }, { isMade: false })).rejects.toThrow('there is no such folder');
+});
+
+test('openSpoolFolder() makes folders and files for their owner alone', async () => {
+  const path = join(dir, 'a', 'b');
+  const disk = await openSpoolFolder({ path, from }, { isMade: true });
+  const file = await disk.create('one.spool');
+  await file.append(Buffer.from('bytes'));
+  await file.sync();
+  await file.close();
+  const kept = await disk.openAppend('refused/one.ndjson');
+  await kept.close();
+  await disk.syncFolder();
+  await disk.syncFolder('refused');
+  for (const folder of [path, join(path, 'refused')]) expect((await stat(folder)).mode & 0o777).toBe(0o700);
+  expect((await stat(join(path, 'one.spool'))).mode & 0o777).toBe(0o600);
+  expect(await disk.list()).toEqual([{ name: 'one.spool', bytes: 5 }]);
+  expect(await disk.list('refused')).toEqual([{ name: 'refused/one.ndjson', bytes: 0 }]);
+  expect(await disk.list('damaged')).toEqual([]);
+});
+
+test('a disk reads what is there, cuts, moves and removes, and a removal of nothing is none', async () => {
+  const disk = await openSpoolFolder({ path: dir, from }, { isMade: true });
+  const file = await disk.create('one.spool');
+  await file.append(Buffer.from('0123456789'));
+  await file.truncate(6);
+  await file.append(Buffer.from('ab'));
+  await file.close();
+  expect((await disk.read('one.spool', { position: 4, length: 100 })).toString()).toBe('45ab');
+  await disk.rename('one.spool', 'damaged/one.spool');
+  expect(await readFile(join(dir, 'damaged', 'one.spool'), 'utf8')).toBe('012345ab');
+  await disk.remove('one.spool');
+  expect(await readdir(dir)).toEqual(['damaged']);
+});
+
+test('a disk names what the system refuses, writes over nothing and follows no link', async () => {
+  const disk = await openSpoolFolder({ path: dir, from }, { isMade: true });
+  await writeFile(join(dir, 'elsewhere'), 'safe');
+  await symlink(join(dir, 'elsewhere'), join(dir, 'link.spool'));
+  await expect(disk.create('link.spool')).rejects.toMatchObject({ code: 'GBX_SPOOL_FAILED' });
+  await expect(disk.openAppend('link.spool')).rejects.toThrow('ELOOP');
+  await expect(disk.create('elsewhere')).rejects.toMatchObject({ code: 'GBX_SPOOL_FAILED' });
+  await expect(disk.read('none', { position: 0, length: 1 })).rejects.toThrow('ENOENT');
+  expect(await readFile(join(dir, 'elsewhere'), 'utf8')).toBe('safe');
+});

@@ -1,0 +1,128 @@
+// The contract of Warehouse.tryRows, on a real PostgreSQL, for both dialects: it says whether the table would take rows,
+// writes nothing and moves nothing, says `row` only for the rows' sake, and keeps its session, so that looking for one bad
+// row of many costs no connections.
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Warehouse } from '../../src/core/load/ports.ts';
+import type { WarehouseConnection } from '../../src/warehouse/connection.ts';
+import { openWarehouse } from '../../src/warehouse/open-warehouse.ts';
+import { collectingLog } from '../support/log.ts';
+import { onStatement, openPostgresProxy } from '../support/postgres-proxy.ts';
+import { openDatabase, type TestDatabase } from '../support/stack.ts';
+import { claim, exposure, HOUR_MICROS, NOON_MS, requestOf } from './flush-fixtures.ts';
+
+const DAY_MICROS = 24 * HOUR_MICROS;
+/** Refused by the stage itself: gbx validates in bytes, this is longer than any limit. */
+const LONG_SOURCE = 'x'.repeat(33);
+
+describe.each(['postgres', 'redshift'] as const)('tryRows() of the %s dialect', (dialect) => {
+  let database: TestDatabase;
+  let connection: WarehouseConnection;
+  let warehouse: Warehouse & AsyncDisposable;
+  const log = collectingLog();
+
+  beforeAll(async () => {
+    database = await openDatabase();
+    await database.query(`ALTER TABLE growthbook.experiment_exposures ADD CHECK (variation_id <> 'poison')`);
+    connection = { ...database.connection, dialect, log };
+    warehouse = openWarehouse(connection);
+  });
+  afterAll(async () => {
+    await warehouse[Symbol.asyncDispose]();
+    await database[Symbol.asyncDispose]();
+  });
+
+  async function countRows(): Promise<number> {
+    const [row] = await database.query<{ count: number }>('SELECT count(*)::int AS count FROM growthbook.experiment_exposures');
+    return row?.count ?? -1;
+  }
+
+  const connects = (): number => log.lines.filter(({ event }) => event === 'warehouse.connected').length;
+  const tried = (...rows: Parameters<Warehouse['tryRows']>[0]): Promise<unknown> =>
+    warehouse.tryRows(rows).then(
+      () => 'taken',
+      (error: unknown) => error,
+    );
+
+  it('says GBX_ROW_REFUSED without the value where a constraint refuses one row of several', async () => {
+    const error = await tried(exposure(), exposure({ variationId: 'poison', dsUserId: 'somebody' }), exposure());
+    expect(error).toMatchObject({ code: 'GBX_ROW_REFUSED', failure: 'row' });
+    expect(String(error)).not.toMatch(/poison|somebody/);
+  });
+
+  it('says GBX_ROW_REFUSED where the stage refuses a value, in the first of many rows as in the last', async () => {
+    const many = Array.from({ length: 20_000 }, () => exposure());
+    const bad = exposure({ source: LONG_SOURCE });
+    for (const rows of [[bad, ...many], [...many, bad], [bad]]) {
+      expect(await tried(...rows)).toMatchObject({ code: 'GBX_ROW_REFUSED', failure: 'row' });
+    }
+    expect(await tried(...many)).toBe('taken');
+  });
+
+  it('writes nothing, leaves the ledger alone and the stage empty, and the next flush writes its own rows only', async () => {
+    const claimed = await claim(warehouse);
+    const before = await countRows();
+    expect(await tried(exposure(), exposure())).toBe('taken');
+    expect(await tried(exposure({ variationId: 'poison' }), exposure())).toMatchObject({ code: 'GBX_ROW_REFUSED' });
+    expect(await tried(exposure(), exposure({ source: LONG_SOURCE }))).toMatchObject({ code: 'GBX_ROW_REFUSED' });
+    expect(await tried()).toBe('taken');
+    expect(await countRows()).toBe(before);
+    expect(await warehouse.readLedger(claimed.scope)).toMatchObject([{ nextOffset: 0n, epoch: 1 }]);
+    expect(await warehouse.flush(requestOf(claimed, [exposure()]))).toMatchObject({ kind: 'loaded', inserted: 1 });
+    expect(await countRows()).toBe(before + 1);
+  });
+
+  it('takes rows that stand in the table already, and finds a row of another year', async () => {
+    const claimed = await claim(warehouse);
+    const [known, old] = [exposure(), exposure({ tsMicros: NOON_MS * 1000 - 400 * DAY_MICROS })];
+    await warehouse.flush(requestOf(claimed, [known, old]));
+    expect(await tried(known, old, exposure())).toBe('taken');
+    const poison = exposure({ variationId: 'poison', tsMicros: NOON_MS * 1000 - 800 * DAY_MICROS });
+    expect(await tried(known, old, poison)).toMatchObject({ code: 'GBX_ROW_REFUSED' });
+  });
+
+  it('says contention for an id that stands outside the horizon, then takes it', async () => {
+    const far = exposure();
+    await warehouse.flush(requestOf(await claim(warehouse), [far]));
+    const again = { ...far, tsMicros: far.tsMicros + 3 * DAY_MICROS };
+    expect(await tried(again)).toMatchObject({ code: 'GBX_WAREHOUSE_BUSY', failure: 'contention' });
+    expect(await tried(again)).toBe('taken');
+  });
+
+  it('does not wait for the lock of the ledger', async () => {
+    await using other = openWarehouse({ ...connection, log: collectingLog() });
+    const holder = await blockLedger(database);
+    try {
+      await other.tryRows([exposure()]);
+    } finally {
+      await holder.release();
+    }
+  });
+
+  it('keeps its session through refusals of either kind', async () => {
+    await warehouse.tryRows([exposure()]);
+    const before = connects();
+    for (let round = 0; round < 50; round++) {
+      const bad = round % 2 === 0 ? { variationId: 'poison' } : { source: LONG_SOURCE };
+      expect(await tried(exposure(), exposure(bad))).toMatchObject({ code: 'GBX_ROW_REFUSED' });
+    }
+    expect(connects()).toBe(before);
+  });
+
+  it('says transient when it is cut, and the next call heals', async () => {
+    const { onMessage } = onStatement({ sql: /^(COPY|INSERT INTO) gbx_stage/ }, () => 'cut');
+    await using proxy = await openPostgresProxy({ target: connection, onMessage });
+    await using behind = openWarehouse({ ...connection, host: proxy.host, port: proxy.port });
+    await expect(behind.tryRows([exposure()])).rejects.toMatchObject({ code: 'GBX_WAREHOUSE_UNREACHABLE', failure: 'transient' });
+    await behind.tryRows([exposure()]);
+  });
+});
+
+/** Another consumer's transaction that holds the ledger. */
+async function blockLedger(database: TestDatabase): Promise<{ release(): Promise<void> }> {
+  const { host, port, user, password, database: name } = database.connection;
+  const client = new pg.Client({ host, port, user, password, database: name });
+  await client.connect();
+  await client.query('BEGIN; LOCK TABLE growthbook.gbx_ledger IN SHARE ROW EXCLUSIVE MODE');
+  return { release: () => client.end() };
+}
