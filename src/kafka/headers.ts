@@ -54,8 +54,9 @@ function originHeader(record: LogRecord, { sourceTopic }: CopyHeaderOptions): He
   return { [HEADERS.origin]: formatOrigin(originOf(record, sourceTopic)) };
 }
 
+/** Without a prototype: a header may have any name. */
 function kept(headers: RecordHeaders): Record<string, HeaderValue> {
-  const values: Record<string, HeaderValue> = {};
+  const values: Record<string, HeaderValue> = Object.create(null);
   for (const [name, value] of Object.entries(headers)) if (value !== undefined) values[name] = value;
   return values;
 }

@@ -117,7 +117,8 @@ function watchEncoding({ partition, records }: Part): WatchedMessages {
 function asMessage({ key, value, headers, timestampMs }: ProducerRecord, partition: number): Message {
   const message = { key, value, partition, timestamp: String(Math.trunc(timestampMs)) };
   if (headers === undefined) return message;
-  const mutable: Record<string, Buffer | string | (Buffer | string)[]> = {};
+  // Without a prototype: a header may have any name.
+  const mutable: Record<string, Buffer | string | (Buffer | string)[]> = Object.create(null);
   for (const [name, values] of Object.entries(headers)) {
     if (values !== undefined) mutable[name] = typeof values === 'string' || Buffer.isBuffer(values) ? values : [...values];
   }

@@ -31,6 +31,8 @@ export function createSocketWatch(security: KafkaTls): SocketWatch {
     const socket = connect({ host, port, security, onConnect });
     socket.setKeepAlive(true, KEEP_ALIVE_MS);
     socket.setNoDelay(true);
+    // kafkajs lets go of a dead socket again and again, which Node takes for a leak of listeners, and says so on stderr.
+    socket.setMaxListeners(0);
     open.set(socket, `${host}:${port}`);
     socket.once('data', (bytes) => {
       strange = judge(bytes);

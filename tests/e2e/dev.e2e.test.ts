@@ -125,7 +125,9 @@ describe('gbx dev', () => {
     );
     expect(Number(counts?.rows)).toBeGreaterThan(0);
     expect(counts?.ids).toBe(counts?.rows);
-    expect(await readdir(join(dir, '.gbx'))).toEqual([]);
+    // serve's spool, which is empty.
+    expect(await readdir(join(dir, '.gbx'))).toEqual(['spool']);
+    expect(await readdir(join(dir, '.gbx', 'spool'))).toEqual([]);
   }, 120_000);
 
   it('does not evade to another port where the user chose one that is taken, and says which', async () => {

@@ -130,7 +130,8 @@ export async function openPipeline({ partitions = 3, env = {}, ...options }: Pip
     ledger,
     until,
     untilLoaded,
-    untilDrained: async (wait) => untilAt(await endOffsets({ brokers, topic }), wait),
+    // A leader that has just moved answers with an error.
+    untilDrained: async (wait) => untilAt(await eventually('the log’s ends', () => endOffsets({ brokers, topic })), wait),
     send: (count) => {
       const from = eventCount;
       eventCount += count;

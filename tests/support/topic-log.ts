@@ -11,6 +11,7 @@ export interface NewRecord {
   readonly value: Buffer | string | null;
   /** Milliseconds since the Unix epoch. */
   readonly timestampMs?: number;
+  readonly headers?: Readonly<Record<string, string | string[]>>;
 }
 
 /** A record where it stands in the log. */
@@ -40,7 +41,11 @@ export async function writeRecords({ brokers, topic }: TopicPlace, records: read
     const placed: PlacedRecord[] = [];
     for (const [partition, own] of groupBy(records, (record) => record.partition)) {
       for (const part of split(own)) {
-        const messages = part.map((record) => ({ ...record, timestamp: String(record.timestampMs ?? Date.now()), headers: {} }));
+        const messages = part.map((record) => ({
+          ...record,
+          timestamp: String(record.timestampMs ?? Date.now()),
+          headers: { ...record.headers },
+        }));
         const [answer] = await producer.send({ topic, acks: -1, messages });
         const base = BigInt(answer?.baseOffset ?? -1);
         for (const [index, message] of messages.entries()) {

@@ -29,7 +29,7 @@ export const GLYPHS: Readonly<Record<Verdict, string>> = {
   UNKNOWN: '?',
 };
 
-interface Column {
+export interface LagColumn {
   readonly head: string;
   readonly isLeft?: true;
   readonly cell: (one: PartitionReport) => string;
@@ -38,29 +38,34 @@ interface Column {
   readonly when?: (partitions: readonly PartitionReport[]) => boolean;
 }
 
-const COLUMNS: readonly Column[] = [
+/** In their order; the live view takes its cells from here too, so that all say the same. */
+export const LAG_COLUMNS: readonly LagColumn[] = [
   { head: 'PART', cell: ({ sample }) => String(sample.partition), total: () => 'total' },
-  { head: 'START', cell: ({ sample }) => whole(sample.start), when: () => false },
-  { head: 'LEDGER', cell: ({ sample }) => whole(sample.loaded), when: (all) => all.some(({ sample }) => sample.loaded !== undefined) },
-  { head: 'COMMITTED', cell: ({ sample }) => whole(sample.committed), when: (all) => all.some(groupDiffers) },
-  { head: 'END', cell: ({ sample }) => whole(sample.end) },
-  { head: 'LAG', cell: ({ lag }) => whole(lag), total: ({ total }) => whole(total.lag) },
+  { head: 'START', cell: ({ sample }) => formatWhole(sample.start), when: () => false },
+  {
+    head: 'LEDGER',
+    cell: ({ sample }) => formatWhole(sample.loaded),
+    when: (all) => all.some(({ sample }) => sample.loaded !== undefined),
+  },
+  { head: 'COMMITTED', cell: ({ sample }) => formatWhole(sample.committed), when: (all) => all.some(groupDiffers) },
+  { head: 'END', cell: ({ sample }) => formatWhole(sample.end) },
+  { head: 'LAG', cell: ({ lag }) => formatWhole(lag), total: ({ total }) => formatWhole(total.lag) },
   {
     head: 'GROUP-LAG',
-    cell: ({ groupLag }) => whole(groupLag),
-    total: ({ total }) => whole(total.groupLag),
+    cell: ({ groupLag }) => formatWhole(groupLag),
+    total: ({ total }) => formatWhole(total.groupLag),
     when: (all) => all.some(groupLagDiffers),
   },
   {
     head: 'LOST',
-    cell: ({ lost }) => whole(lost),
-    total: ({ total }) => whole(total.lost),
+    cell: ({ lost }) => formatWhole(lost),
+    total: ({ total }) => formatWhole(total.lost),
     when: (all) => all.some(({ lost }) => lost > 0),
   },
   { head: 'BEHIND', cell: behindOf, total: ({ total }) => formatAge(total.behindMs) },
-  { head: 'IN/s', cell: ({ inPerSecond }) => rate(inPerSecond), total: ({ total }) => rate(total.inPerSecond) },
-  { head: 'OUT/s', cell: ({ outPerSecond }) => rate(outPerSecond), total: ({ total }) => rate(total.outPerSecond) },
-  { head: 'ETA', cell: ({ etaSeconds }) => eta(etaSeconds), total: ({ total }) => eta(total.etaSeconds) },
+  { head: 'IN/s', cell: ({ inPerSecond }) => formatRate(inPerSecond), total: ({ total }) => formatRate(total.inPerSecond) },
+  { head: 'OUT/s', cell: ({ outPerSecond }) => formatRate(outPerSecond), total: ({ total }) => formatRate(total.outPerSecond) },
+  { head: 'ETA', cell: ({ etaSeconds }) => formatEta(etaSeconds), total: ({ total }) => formatEta(total.etaSeconds) },
   { head: 'STATE', isLeft: true, cell: stateOf, total: totalState },
   {
     head: 'MEMBER',
@@ -96,7 +101,7 @@ export function formatTable(report: LagReport, options: TableOptions): string {
 }
 
 function formatRows(report: LagReport, { partitions, isWide, hasHeader, hasColor }: TableOptions): string[] {
-  const columns = COLUMNS.filter(({ when }) => when === undefined || isWide || when(report.partitions));
+  const columns = LAG_COLUMNS.filter(({ when }) => when === undefined || isWide || when(report.partitions));
   const rows = partitions.map((one) => ({ cells: columns.map(({ cell }) => cell(one)), severity: one.severity }));
   const total = columns.map((column) => column.total?.(report) ?? '');
   const all = [...(hasHeader ? [columns.map(({ head }) => head)] : []), ...rows.map(({ cells }) => cells), total];
@@ -137,7 +142,7 @@ function formatSides({ sample, deadLetters, freshness, freshnessMs }: LagReport)
   lines.push(
     `dead letters  ${deadLetters.topic}  ${records === undefined ? 'not there, or not to be seen' : `${counted(records, 'record')}${newest}${grown}`}`,
   );
-  if (sample.retries !== undefined) lines.push(`retries       ${sample.retries.topic}  ${whole(sample.retries.records)} waiting`);
+  if (sample.retries !== undefined) lines.push(`retries       ${sample.retries.topic}  ${formatWhole(sample.retries.records)} waiting`);
   if (freshness !== undefined) {
     const { loadDelayMs } = freshness;
     const delay =
@@ -169,21 +174,21 @@ function behindOf({ sample: { timeLag }, lag }: PartitionReport): string {
   return lag === 0 ? '0' : formatAge(timeLag?.maxMs);
 }
 
-function rate(value: number | undefined): string {
+export function formatRate(value: number | undefined): string {
   if (value === undefined) return '-';
-  return value < 10 && value > 0 ? value.toFixed(1) : whole(Math.round(value));
+  return value < 10 && value > 0 ? value.toFixed(1) : formatWhole(Math.round(value));
 }
 
-function eta(seconds: number | undefined): string {
+export function formatEta(seconds: number | undefined): string {
   if (seconds === undefined) return '-';
   return Number.isFinite(seconds) ? formatDuration(seconds * 1000) : 'never';
 }
 
-function counted(count: number, noun: string): string {
-  return `${whole(count)} ${noun}${count === 1 ? '' : 's'}`;
+export function counted(count: number, noun: string): string {
+  return `${formatWhole(count)} ${noun}${count === 1 ? '' : 's'}`;
 }
 
-function whole(value: number | bigint | undefined): string {
+export function formatWhole(value: number | bigint | undefined): string {
   return value === undefined ? '-' : value.toLocaleString('en-US');
 }
 

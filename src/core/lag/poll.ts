@@ -86,14 +86,15 @@ export async function runLagWait({ poll, window, assess, clock, signal }: PollDe
 }
 
 export interface WatchOptions {
-  readonly intervalMs: number;
+  /** Between the end of one poll and the begin of the next; pacer.ts where people steer it. */
+  readonly pause: (failuresInARow: number) => Promise<void>;
   readonly onReport: (report: LagReport) => void;
   /** A poll that failed; the next may go well. */
   readonly onFailure: (error: GbxError, failuresInARow: number) => void;
 }
 
 /** Until the signal. @throws {GbxError} where the very first poll fails: nothing has been right yet */
-export async function runLagWatch({ poll, window, assess, clock, signal }: PollDeps, options: WatchOptions): Promise<void> {
+export async function runLagWatch({ poll, window, assess, signal }: PollDeps, options: WatchOptions): Promise<void> {
   let failures = 0;
   while (!signal.aborted) {
     try {
@@ -106,6 +107,6 @@ export async function runLagWatch({ poll, window, assess, clock, signal }: PollD
       failures += 1;
       options.onFailure(failure, failures);
     }
-    await clock.sleep(options.intervalMs, signal);
+    await options.pause(failures);
   }
 }

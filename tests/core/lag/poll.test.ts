@@ -109,16 +109,16 @@ describe('runLagWait()', () => {
 describe('runLagWatch()', () => {
   test('throws when the very first poll fails: nothing has been right yet', async () => {
     const { deps, clock } = setUp([away]);
-    await expect(finish(runLagWatch(deps, { intervalMs: 100, onReport: () => undefined, onFailure: () => undefined }), clock)).rejects.toBe(
-      away,
-    );
+    await expect(
+      finish(runLagWatch(deps, { pause: () => clock.sleep(100), onReport: () => undefined, onFailure: () => undefined }), clock),
+    ).rejects.toBe(away);
   });
 
   test('goes on after later failures, and counts them', async () => {
     const { deps, clock, stop } = setUp([[1, 5], away, away, [2, 5]]);
     const seen: string[] = [];
     const work = runLagWatch(deps, {
-      intervalMs: 100,
+      pause: () => clock.sleep(100),
       onReport: ({ total }) => {
         seen.push(`lag ${total.lag}`);
         if (seen.length > 3) stop.abort();

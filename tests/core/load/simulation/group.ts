@@ -1,143 +1,203 @@
-// A model of the consumer group: members that run the real load loop, and a coordinator that moves partitions about.
-import type { Clock } from '../../../../src/core/clock.ts';
+// A model of the consumer group: a coordinator that moves partitions about, and clients that crash, stand still, lose their
+// position, or are forgotten by the group and read on all the same.
 import { GbxError } from '../../../../src/core/errors.ts';
-import { decodeRecord } from '../../../../src/core/exposure/decode.ts';
 import type { LogRecord } from '../../../../src/core/exposure/exposure.ts';
-import { createCircuit } from '../../../../src/core/load/circuit.ts';
-import { runLoad } from '../../../../src/core/load/load.ts';
-import type { DeadLetter, OnWritten, Source, SourceEvent } from '../../../../src/core/load/ports.ts';
-import { silentLog } from '../../../support/log.ts';
-import { noMetrics } from '../../../support/metrics.ts';
-import { createWarehouse, writeDeadLetters } from './warehouse.ts';
-import { answer, isFaulty, type Member, note, PARTITIONS, PLACE, type World } from './world.ts';
+import type { PartitionOffsets, SourceEvent } from '../../../../src/core/load/ports.ts';
+import type { OwnedSource } from '../../../../src/core/load/rebuild-source.ts';
+import { call, type Process, reply } from './process.ts';
+import { partitionOf } from './topic.ts';
+import { note, PARTITIONS, SCOPE, strikes, type World } from './world.ts';
 
-const SCOPE = { clusterId: 'sim', group: 'g', topic: 'exposures' };
+export interface Client {
+  readonly process: Process;
+  /** Of the group, when it was last given partitions. */
+  generation: number;
+  assigned: readonly number[];
+  /** Waits to be taken; then nothing else counts. */
+  joined: readonly number[] | undefined;
+  /** What was sought, and read on from there. */
+  readonly positions: Map<number, bigint>;
+  /** What a reader without gaps would ask for next. */
+  readonly expected: Map<number, bigint>;
+  readonly stalled: Set<number>;
+  failure: GbxError | undefined;
+  /** Left out by the coordinator, and not told. */
+  forgottenUntil: number;
+  isClosed: boolean;
+  wake: () => void;
+}
 
-export function startMember(world: World): Member {
-  const member = createMember(world, `m${world.owners++}`);
-  world.members.add(member);
-  const { clock, random } = world;
-  const log = silentLog();
-  const circuit = createCircuit({ clock, random, log, metrics: noMetrics });
-  const deps = {
-    source: member.source,
-    warehouse: createWarehouse(world, member),
-    writeDeadLetters: (letters: readonly DeadLetter[], onWritten: OnWritten) => writeDeadLetters(world, member, { letters, onWritten }),
-    requeue: async () => undefined,
-    decode: (record: LogRecord) => decodeRecord(record, PLACE),
-    newOwner: () => `${member.name}-${world.owners++}`,
-    clock: memberClock(world, member),
-    circuit,
-    status: { partitions: undefined, isDraining: false },
-    random,
-    log,
-    metrics: noMetrics,
+/** @throws {GbxError} GBX_KAFKA_UNREACHABLE */
+export async function openClient(world: World, process: Process): Promise<OwnedSource> {
+  const client: Client = {
+    process,
+    generation: -1,
+    assigned: [],
+    joined: undefined,
+    positions: new Map(),
+    expected: new Map(),
+    stalled: new Set(),
+    failure: undefined,
+    forgottenUntil: 0,
+    isClosed: false,
+    wake: () => undefined,
   };
-  const rowsMax = 3 + Math.floor(random() * 20);
-  const policy = { rowsDue: 1 + Math.floor(random() * 5), ageDueMs: 500, rowsMax, bytesMax: 1_000_000 };
-  const retry = { max: 3, backoffMs: [1_000] };
-  const options = { policy, retry, host: member.name, startFrom: 'earliest', drainTimeoutMs: 1_000 } as const;
-  runLoad(deps, options, member.stop.signal).catch((error: unknown) => {
-    if (error instanceof GbxError && error.code === 'GBX_FENCED') note(world, 'gave up fenced');
-    else if (!member.stop.signal.aborted) world.violations.push(`${member.name} ended: ${String(error)}`);
-    kill(world, member);
+  await call(world, { step: 'open', process, ms: 50 }, async () => {
+    if (world.clock.elapsed() < world.kafkaOutageUntil || strikes(world, 'client', 0.1)) {
+      note(world, 'open failed');
+      throw new GbxError('GBX_KAFKA_UNREACHABLE', 'simulated');
+    }
+    world.clients.add(client);
+    rebalance(world);
   });
-  rebalance(world);
-  return member;
+  return {
+    ...SCOPE,
+    take: (ms, signal) => take(world, client, { ms, signal }),
+    offsets: (partitions) => readOffsets(world, process, partitions),
+    seek: (wanted) => seek(world, client, wanted),
+    commit: (positions) => commit(world, client, positions),
+    async [Symbol.asyncDispose]() {
+      leave(world, client);
+      await reply(world, process, 20);
+    },
+  };
 }
 
-export function kill(world: World, member: Member): void {
-  if (member.dead) return;
-  member.dead = true;
-  world.members.delete(member);
-  startMember(world);
-}
-
-/** Hands the partitions out anew; each member learns of it a little later, a sleeping one when it wakes. */
+/** Hands the partitions out anew; each client learns of it a little later, that of a sleeping process when it wakes. */
 export function rebalance(world: World): void {
   const { random, clock } = world;
-  const members = [...world.members].filter((member) => member.sleepUntil <= clock.elapsed());
-  const shares = new Map<Member, number[]>(members.map((member) => [member, []]));
+  note(world, 'rebalances');
+  const generation = ++world.generation;
+  const now = clock.elapsed();
+  const clients = [...world.clients].filter(
+    ({ process, forgottenUntil }) => !process.isDead && process.sleepUntil <= now && forgottenUntil <= now,
+  );
+  const shares = new Map(clients.map((client) => [client, [] as number[]]));
   for (let partition = 0; partition < PARTITIONS; partition++) {
-    const member = members[Math.floor(random() * members.length)];
-    if (member !== undefined) shares.get(member)?.push(partition);
+    const client = clients[Math.floor(random() * clients.length)];
+    if (client !== undefined) shares.get(client)?.push(partition);
   }
-  for (const [member, partitions] of shares) void clock.sleep(random() * 100).then(() => member.assign(partitions));
+  for (const [client, partitions] of shares) {
+    clock.after(random() * 100, () => {
+      if (client.isClosed || world.generation !== generation) return;
+      Object.assign(client, { generation, joined: partitions });
+      client.positions.clear();
+      client.wake();
+    });
+  }
 }
 
-function createMember(world: World, name: string): Member {
+function leave(world: World, client: Client): void {
+  if (client.isClosed) return;
+  client.isClosed = true;
+  world.clients.delete(client);
+  world.clock.after(world.random() * 500, () => rebalance(world));
+}
+
+/** A process that died says nothing: the group notices after its session timeout. */
+export function loseClients(world: World, process: Process): void {
+  for (const client of world.clients) {
+    if (client.process !== process) continue;
+    client.isClosed = true;
+    world.clients.delete(client);
+    world.clock.after(world.random() * 3_000, () => rebalance(world));
+  }
+}
+
+async function take(
+  world: World,
+  client: Client,
+  { ms, signal }: { ms: number; signal: AbortSignal | undefined },
+): Promise<SourceEvent | undefined> {
   const { clock, random } = world;
-  let queue: SourceEvent[] = [];
-  const positions = new Map<number, bigint>();
-  const source: Source = {
-    ...SCOPE,
-    async take(ms, signal) {
-      const end = clock.elapsed() + ms;
-      do {
-        await answer(world, member, random() * 20);
-        const event = queue.shift() ?? fetchRecords(world, positions);
-        if (event !== undefined || signal?.aborted) return event;
-        await clock.sleep(Math.min(50, Math.max(0, end - clock.elapsed())), signal);
-      } while (clock.elapsed() < end && !signal?.aborted);
-      return undefined;
-    },
-    async offsets(partitions) {
-      const known = partitions.map((partition) => ({
-        partition,
-        start: 0n,
-        end: BigInt(world.log[partition]?.length ?? 0),
-        committed: world.committed.get(partition),
-      }));
-      await answer(world, member, random() * 30);
-      if (isFaulty(world, 0.05)) throw new GbxError('GBX_KAFKA_UNREACHABLE', 'simulated');
-      return known;
-    },
-    seek(wanted) {
-      for (const [partition, offset] of wanted) positions.set(partition, offset);
-      queue = queue.filter((event) => event.kind === 'joined');
-    },
-    async commit(wanted) {
-      await answer(world, member, random() * 10);
-      if (isFaulty(world, 0.1)) throw new GbxError('GBX_KAFKA_UNREACHABLE', 'simulated');
-      for (const [partition, offset] of wanted) world.committed.set(partition, offset);
-    },
-  };
-  const member: Member = {
-    name,
-    source,
-    sleepUntil: 0,
-    dead: false,
-    stop: new AbortController(),
-    assign(partitions) {
-      positions.clear();
-      queue = [{ kind: 'joined', partitions }];
-      note(world, 'joins');
-    },
-  };
-  return member;
+  const end = clock.elapsed() + ms;
+  for (;;) {
+    await reply(world, client.process, random() * 5);
+    if (client.failure !== undefined) throw client.failure;
+    const event = nextEvent(world, client);
+    if (event !== undefined || signal?.aborted || clock.elapsed() >= end) return event;
+    await new Promise<void>((resolve) => {
+      const callOff = clock.after(end - clock.elapsed(), resolve);
+      client.wake = () => {
+        callOff();
+        resolve();
+      };
+      signal?.addEventListener('abort', client.wake, { once: true });
+    });
+    signal?.removeEventListener('abort', client.wake);
+  }
 }
 
-function fetchRecords(world: World, positions: Map<number, bigint>): SourceEvent | undefined {
-  for (const [partition, fetchOffset] of positions) {
-    const log = world.log[partition] ?? [];
-    const from = Number(fetchOffset);
-    const records = log.slice(from, from + 1 + Math.floor(world.random() * 8));
-    if (records.length === 0) continue;
-    const nextOffset = fetchOffset + BigInt(records.length);
-    positions.delete(partition);
-    positions.set(partition, nextOffset);
-    return { kind: 'records', partition, fetchOffset, nextOffset, endOffset: BigInt(log.length), records, bytes: 1 };
+function nextEvent(world: World, client: Client): SourceEvent | undefined {
+  const { joined } = client;
+  if (joined !== undefined) {
+    Object.assign(client, { joined: undefined, assigned: joined });
+    return { kind: 'joined', partitions: joined };
+  }
+  if (world.clock.elapsed() < world.kafkaOutageUntil) return undefined;
+  for (const [partition, position] of client.positions) {
+    const event = client.stalled.has(partition) ? undefined : fetchRecords(world, client, { partition, position });
+    if (event !== undefined) return event;
   }
   return undefined;
 }
 
-function memberClock(world: World, member: Member): Clock {
-  return {
-    now: world.clock.now,
-    elapsed: world.clock.elapsed,
-    async sleep(ms, signal) {
-      await world.clock.sleep(ms, signal);
-      await answer(world, member, 0);
-    },
-  };
+function fetchRecords(
+  world: World,
+  client: Client,
+  { partition, position }: { partition: number; position: bigint },
+): SourceEvent | undefined {
+  const { start, entries } = partitionOf(world, partition);
+  let fetchOffset = position;
+  if (Number(position) < start || Number(position) > entries.length) {
+    note(world, 'position out of range');
+    fetchOffset = BigInt(start);
+  }
+  const from = Number(fetchOffset);
+  const fetched = entries.slice(from, from + 1 + Math.floor(world.random() * 8));
+  if (fetched.length === 0) return undefined;
+  const nextOffset = fetchOffset + BigInt(fetched.length);
+  // To the back, so that each has its turn.
+  client.positions.delete(partition);
+  client.positions.set(partition, nextOffset);
+  const told = world.off.has('gaps seen') ? (client.expected.get(partition) ?? fetchOffset) : fetchOffset;
+  client.expected.set(partition, nextOffset);
+  const records = fetched.filter((record): record is LogRecord => record !== undefined);
+  return { kind: 'records', partition, fetchOffset: told, nextOffset, endOffset: BigInt(entries.length), records, bytes: 1 };
+}
+
+/** Ignored while a join waits to be taken: then it was meant for the assignment before. */
+function seek(_: World, client: Client, wanted: ReadonlyMap<number, bigint>): void {
+  if (client.joined !== undefined) return;
+  for (const [partition, offset] of wanted) {
+    if (!client.assigned.includes(partition)) continue;
+    client.positions.set(partition, offset);
+    client.expected.set(partition, offset);
+  }
+}
+
+async function readOffsets(world: World, process: Process, partitions: readonly number[]): Promise<readonly PartitionOffsets[]> {
+  const known = await call(world, { step: 'offsets', process, ms: 15 }, async () => {
+    if (world.clock.elapsed() < world.kafkaOutageUntil || strikes(world, 'kafka', 0.05))
+      throw new GbxError('GBX_KAFKA_UNREACHABLE', 'simulated');
+    return partitions.map((partition) => {
+      const { start, entries } = partitionOf(world, partition);
+      return { partition, start: BigInt(start), end: BigInt(entries.length), committed: world.committed.get(partition) };
+    });
+  });
+  for (const { partition, end } of known) process.knownEnds.set(partition, end);
+  return known;
+}
+
+async function commit(world: World, client: Client, positions: ReadonlyMap<number, bigint>): Promise<void> {
+  const owned = client.joined === undefined ? [...positions].filter(([partition]) => client.assigned.includes(partition)) : [];
+  await call(world, { step: 'commit', process: client.process, ms: 10 }, async () => {
+    if (world.clock.elapsed() < world.kafkaOutageUntil || strikes(world, 'kafka', 0.1))
+      throw new GbxError('GBX_KAFKA_UNREACHABLE', 'simulated');
+    if (client.generation !== world.generation) {
+      note(world, 'commit of no member');
+      throw new GbxError('GBX_NOT_A_MEMBER', 'simulated');
+    }
+    for (const [partition, offset] of owned) world.committed.set(partition, offset);
+  });
 }

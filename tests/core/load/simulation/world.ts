@@ -1,121 +1,181 @@
-// The state of a simulated deployment, and the log it starts with.
+// The state of a simulated deployment, and what one seed decides about it: how many processes, which kinds of faults.
 import type { Random } from '../../../../src/core/clock.ts';
 import type { Exposure, LogRecord } from '../../../../src/core/exposure/exposure.ts';
-import type { LedgerRow, Source } from '../../../../src/core/load/ports.ts';
+import type { LedgerRow } from '../../../../src/core/load/ports.ts';
 import { seededRandom } from '../../../support/clock.ts';
+import type { Client } from './group.ts';
+import type { Process } from './process.ts';
 import { createVirtualClock, type VirtualClock } from './virtual-clock.ts';
 
 export const PARTITIONS = 3;
-
 export const START_MS = Date.UTC(2026, 0, 15);
+export const SCOPE = { clusterId: 'sim', group: 'g', topic: 'exposures' };
 
-export const PLACE = { clusterId: 'sim', topic: 'exposures' };
+/** Guards of the protocol that a test switches off to show that the simulation notices. */
+export type Guard =
+  | 'ledger lock'
+  | 'compare and swap'
+  | 'anti-join'
+  | 'dead letters acknowledged'
+  | 'requeue acknowledged'
+  | 'requeue before the ledger'
+  | 'gaps seen'
+  | 'supervisor'
+  | 'stall watch'
+  | 'control row'
+  | 'retry count';
 
-/** Guards of the protocol that a test switches off to show that it would notice. */
-export interface Guards {
-  readonly lock?: boolean;
-  readonly compareAndSwap?: boolean;
-  readonly antiJoin?: boolean;
-  readonly deadLetterFirst?: boolean;
+/** Kinds of faults; a seed has some of them, since those that come together every time hide what one does alone. */
+const KINDS = [
+  'kills',
+  'stops',
+  'rebalances',
+  'sleeps',
+  'warehouse',
+  'lost answers',
+  'kafka',
+  'outages',
+  'wrong schema',
+  'client',
+  'bad rows',
+  'bad table',
+  'mostly bad',
+  'retention',
+] as const;
+export type Kind = (typeof KINDS)[number];
+
+/** A record as a producer wrote it. */
+export interface Sent {
+  readonly root: number;
+  readonly record: LogRecord;
+  readonly exposure: Exposure | undefined;
+  /** Its headers were made up by the producer. */
+  readonly isForged: boolean;
+  /** Gone from the log before it was loaded: nobody can be blamed. */
+  isExpired: boolean;
 }
 
-interface Row extends Exposure {
-  readonly loadedBy: string;
+export interface ModelPartition {
+  start: number;
+  /** By offset, also below `start`; undefined are marks of transactions, that no consumer gets to see. */
+  entries: (LogRecord | undefined)[];
+  /** Made anew, and the ledger not yet reset by the operator. */
+  isAnother: boolean;
+}
+
+export interface Letter {
+  readonly root: number;
+  readonly code: string;
+}
+
+/** What the table refuses. */
+export interface Refusing {
+  /** Every row, whatever it holds. */
+  everything: boolean;
+  /** Four ids of five. */
+  most: boolean;
+  /** By id: until when, by the clock. */
+  readonly rows: Map<string, number>;
+  /** When any of this changed last. */
+  changedMs: number;
 }
 
 export interface World {
+  readonly seed: number;
   readonly random: Random;
   readonly clock: VirtualClock;
-  readonly guards: Guards;
-  readonly log: LogRecord[][];
+  readonly off: ReadonlySet<Guard>;
+  readonly kinds: ReadonlySet<Kind>;
+  readonly maxRetries: number;
+  readonly processCount: number;
+  readonly log: readonly ModelPartition[];
+  readonly sent: Sent[];
+  /** Ids of which a copy was written to the topic. */
+  readonly requeuedIds: Set<string>;
   readonly ledger: Map<number, LedgerRow>;
   readonly committed: Map<number, bigint>;
-  readonly table: Row[];
-  /** Exposures given up, by id and user; records that are none, by place. */
-  readonly letters: Set<string>;
-  readonly members: Set<Member>;
+  readonly table: Map<string, Exposure>;
+  readonly letters: Map<number, Letter[]>;
+  /** Ids of rows that were refused alone. */
+  readonly refusedAlone: Set<string>;
+  readonly refusing: Refusing;
+  readonly processes: Set<Process>;
+  readonly clients: Set<Client>;
   readonly seen: Record<string, number>;
   readonly violations: string[];
+  generation: number;
   lockTail: Promise<void>;
   outageUntil: number;
-  faultsUntil: number;
-  owners: number;
+  kafkaOutageUntil: number;
+  wrongSchemaUntil: number;
+  readonly faultsUntil: number;
+  /** The operator has stopped the consumers. */
+  isStopped: boolean;
+  serial: number;
 }
 
-export interface Member {
-  readonly name: string;
-  readonly source: Source;
-  assign(partitions: number[]): void;
-  /** While asleep nothing this process awaits comes back. */
-  sleepUntil: number;
-  dead: boolean;
-  readonly stop: AbortController;
-}
-
-export function createWorld(seed: number, guards: Guards): World {
+export function createWorld(seed: number, off: readonly Guard[]): World {
   const random = seededRandom(seed);
+  const kinds = new Set(KINDS.filter(() => random() < 0.5));
   return {
+    seed,
     random,
     clock: createVirtualClock(START_MS),
-    guards,
-    log: createLog(random),
+    off: new Set(off),
+    kinds,
+    maxRetries: Math.floor(random() * 4),
+    processCount: 1 + Math.floor(random() * 3),
+    log: Array.from({ length: PARTITIONS }, () => ({ start: 0, entries: [], isAnother: false })),
+    sent: [],
+    requeuedIds: new Set(),
     ledger: new Map(),
     committed: new Map(),
-    table: [],
-    letters: new Set(),
-    members: new Set(),
+    table: new Map(),
+    letters: new Map(),
+    refusedAlone: new Set(),
+    refusing: { everything: false, most: false, rows: new Map(), changedMs: 0 },
+    processes: new Set(),
+    clients: new Set(),
     seen: {},
     violations: [],
+    generation: 0,
     lockTail: Promise.resolve(),
     outageUntil: 0,
-    faultsUntil: 5_000 + random() * 60_000,
-    owners: 0,
+    kafkaOutageUntil: 0,
+    wrongSchemaUntil: 0,
+    faultsUntil: 4_000 + random() * 26_000,
+    isStopped: false,
+    serial: 0,
   };
-}
-
-/** Ids come again in other partitions, some for another user; some records are no exposures. */
-function createLog(random: Random): LogRecord[][] {
-  const log: LogRecord[][] = Array.from({ length: PARTITIONS }, () => []);
-  const count = 10 + Math.floor(random() * 60);
-  for (let i = 0; i < count; i++) {
-    const partition = Math.floor(random() * PARTITIONS);
-    const roll = random();
-    const id = `e${roll < 0.15 ? Math.floor(random() * i) : i}`;
-    const isReuse = roll < 0.05;
-    const value =
-      roll > 0.93
-        ? 'not json'
-        : JSON.stringify({
-            exposure_id: id,
-            ds_user_id: isReuse ? 'other' : `u-${id}`,
-            experiment_id: 'x',
-            variation_id: '0',
-            timestamp: '2026-01-14T00:00:00Z',
-          });
-    const records = log[partition] ?? [];
-    records.push({
-      partition,
-      offset: BigInt(records.length),
-      timestampMs: START_MS - 1000,
-      key: null,
-      value: Buffer.from(value),
-      headers: {},
-    });
-  }
-  return log;
 }
 
 export function note(world: World, what: string): void {
   world.seen[what] = (world.seen[what] ?? 0) + 1;
 }
 
-export function isFaulty(world: World, chance: number): boolean {
-  return world.clock.elapsed() < world.faultsUntil && world.random() < chance;
+export function blame(world: World, what: string): void {
+  world.violations.push(`${Math.round(world.clock.elapsed())} ms: ${what}`);
 }
 
-/** How an answer reaches a process: late when it sleeps, never when it is dead. */
-export async function answer(world: World, member: Member, ms: number): Promise<void> {
-  await world.clock.sleep(ms);
-  while (member.sleepUntil > world.clock.elapsed()) await world.clock.sleep(member.sleepUntil - world.clock.elapsed());
-  if (member.dead) await new Promise(() => undefined);
+/** Whether a fault of this kind strikes now. */
+export function strikes(world: World, kind: Kind, chance: number): boolean {
+  return world.kinds.has(kind) && world.clock.elapsed() < world.faultsUntil && world.random() < chance;
+}
+
+export function pick<T>({ random }: World, items: readonly T[]): T | undefined {
+  return items[Math.floor(random() * items.length)];
+}
+
+/** Whether the table takes this row now. */
+export function isRefused({ refusing, clock }: World, exposureId: string): boolean {
+  if (refusing.everything) return true;
+  if (exposureId === 'gbx-control') return false;
+  if (refusing.most && hashOf(exposureId) % 5 !== 0) return true;
+  return (refusing.rows.get(exposureId) ?? 0) > clock.elapsed();
+}
+
+function hashOf(text: string): number {
+  let hash = 7;
+  for (let at = 0; at < text.length; at++) hash = (hash * 31 + text.charCodeAt(at)) >>> 0;
+  return hash;
 }

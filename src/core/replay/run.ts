@@ -1,0 +1,210 @@
+// Carries a plan out: reads its records, writes their copies at a rate, journals each batch behind its acknowledgement, watches
+// what becomes of them. One loop; stops by itself when they fail again, and goes on by the journal after whatever ended it.
+import type { Clock } from '../clock.ts';
+import { GbxError } from '../errors.ts';
+import { judgeCanary } from './canary.ts';
+import { findExpired } from './check-plan.ts';
+import { replayCopy } from './copy.ts';
+import { formatJournalLine, type JournalEntry, type Progress, step } from './journal.ts';
+import { createOutcomes, type Outcomes, type Tally } from './outcomes.ts';
+import type { Plan, PlanEntry } from './plan.ts';
+import type { AppendJournal, ReplayCopy, ReplayLogs, ReplayTable, WriteReplayCopies } from './ports.ts';
+import { readEntries, type Taken } from './read-entries.ts';
+import { findStanding } from './select.ts';
+
+export interface RunOrder {
+  readonly plan: Plan;
+  /** What an earlier run has done. */
+  readonly progress: Progress;
+  readonly ratePerSecond: number;
+  /** So many first, then none until they are in the table; 0: none. */
+  readonly canary: number;
+  /** Share of those sent that may fail again, 0 to 1. */
+  readonly refailMax: number;
+  /** How long is waited for the canaries, and at the end for all; 0: not at all. */
+  readonly waitMs: number;
+  /** Who runs it, for the journal. */
+  readonly by: string;
+}
+
+export interface RunDeps {
+  readonly logs: ReplayLogs;
+  readonly clusterId: string;
+  readonly table: ReplayTable | undefined;
+  readonly write: WriteReplayCopies;
+  readonly append: AppendJournal;
+  readonly isCancelled: () => Promise<boolean>;
+  readonly clock: Clock;
+  readonly signal: AbortSignal;
+  readonly onProgress: (step: string, done: number, of: number) => void;
+}
+
+export interface RunResult {
+  readonly verdict:
+    | 'done'
+    /** All were sent; some failed again, were gone, or too large. */
+    | 'incomplete'
+    /** All were sent; some are neither loaded nor dead again yet. */
+    | 'pending'
+    /** By itself, as too many failed again. */
+    | 'stopped'
+    /** The canaries were neither loaded nor dead again in time. */
+    | 'canary-timeout'
+    | 'cancelled'
+    | 'interrupted';
+  readonly why: string | undefined;
+  readonly progress: Progress;
+  readonly outcome: Tally;
+}
+
+const BATCH_MAX = 500;
+const LOOK_EVERY_MS = 1_000;
+const LOOK_EVERY_MS_MAX = 5_000;
+
+interface Run {
+  readonly order: RunOrder;
+  readonly deps: RunDeps;
+  readonly outcomes: Outcomes;
+  progress: Progress;
+  /** In the table before this run sent anything. */
+  readonly standing: ReadonlySet<string>;
+  sentNow: number;
+  lookedMs: number;
+}
+
+type Ended = Pick<RunResult, 'verdict' | 'why'>;
+
+/** @throws {GbxError} GBX_TOPIC_CHANGED, GBX_TOPIC_MISSING, GBX_SEND_UNKNOWN and what the servers make it throw; it can be resumed */
+export async function runPlan(order: RunOrder, deps: RunDeps): Promise<RunResult> {
+  const { plan, progress } = order;
+  await findExpired(plan, progress.next, deps);
+  const rows = await findStanding(
+    deps.table,
+    plan.entries.slice(progress.next).map(({ exposureId }) => ({ exposureId, tsMicros: plan.tsMicrosMin })),
+  );
+  const outcomes = createOutcomes(plan, deps);
+  const run: Run = { order, deps, outcomes, progress, standing: new Set(rows.keys()), sentNow: 0, lookedMs: deps.clock.elapsed() };
+  const { gone, tooLarge, next } = progress;
+  const absent = new Set([...gone, ...tooLarge]);
+  outcomes.add(plan.entries.slice(0, next).filter((_, index) => !absent.has(index)));
+  await note(run, { kind: 'started', plan: plan.hash, atMs: deps.clock.now(), by: order.by });
+  const ended = (await sendAll(run)) ?? (await settle(run));
+  if (ended.verdict === 'stopped' || ended.verdict === 'canary-timeout' || ended.verdict === 'cancelled')
+    await note(run, { kind: 'stopped', why: ended.why ?? ended.verdict, atMs: deps.clock.now() });
+  return { ...ended, progress: run.progress, outcome: outcomes.tally() };
+}
+
+async function note(run: Run, entry: JournalEntry): Promise<void> {
+  await run.deps.append(formatJournalLine(entry));
+  run.progress = step(run.progress, entry);
+}
+
+/** @returns why it ended before its end; undefined when all are sent */
+async function sendAll(run: Run): Promise<Ended | undefined> {
+  const { order, deps } = run;
+  const { plan, ratePerSecond, canary } = order;
+  const startedMs = deps.clock.elapsed();
+  let batch: Taken[] = [];
+  let canaryLeft = run.progress.canaryPassed || canary === 0 ? Number.POSITIVE_INFINITY : canary;
+  const sizeMax = (): number => Math.min(BATCH_MAX, Math.max(1, Math.floor(ratePerSecond / 2)), canaryLeft);
+  for await (const taken of readEntries(plan, run.progress.next, deps)) {
+    batch.push(taken);
+    if (batch.length < sizeMax() && taken.index + 1 < plan.entries.length) continue;
+    const sent = await sendBatch(run, batch);
+    canaryLeft -= sent;
+    batch = [];
+    const isCanary = canaryLeft === 0;
+    if (isCanary) canaryLeft = Number.POSITIVE_INFINITY;
+    const ended = isCanary ? await awaitCanary(run) : await look(run);
+    if (ended !== undefined) return ended;
+    await deps.clock.sleep(startedMs + (run.sentNow / ratePerSecond) * 1000 - deps.clock.elapsed(), deps.signal);
+    if (deps.signal.aborted) break;
+  }
+  return run.progress.next < plan.entries.length ? { verdict: 'interrupted', why: undefined } : undefined;
+}
+
+/** @returns how many were sent */
+async function sendBatch(run: Run, batch: readonly Taken[]): Promise<number> {
+  const { deps, order, standing, outcomes } = run;
+  const gone: number[] = [];
+  const tooLarge: number[] = [];
+  let loaded = 0;
+  const copies = new Map<ReplayCopy, { readonly index: number; readonly entry: PlanEntry }>();
+  for (const { index, entry, record } of batch) {
+    if (record === undefined) gone.push(index);
+    else if (standing.has(entry.exposureId)) loaded++;
+    else copies.set(replayCopy(record, entry, order.plan.id), { index, entry });
+  }
+  const written: PlanEntry[] = [];
+  const missing = new Map(copies);
+  try {
+    await deps.write(
+      [...copies.keys()],
+      (copy) => {
+        const one = copies.get(copy);
+        missing.delete(copy);
+        if (one !== undefined) written.push(one.entry);
+      },
+      // What is under way is finished, so that the journal tells of it.
+    );
+  } catch (error) {
+    if (!(error instanceof GbxError) || error.code !== 'GBX_RECORD_TOO_LARGE') throw error;
+    for (const { index } of missing.values()) tooLarge.push(index);
+  }
+  const from = run.progress.next;
+  await note(run, { kind: 'sent', from, to: from + batch.length, gone, tooLarge, loaded });
+  outcomes.add(written);
+  run.sentNow += written.length;
+  deps.onProgress('replaying', run.progress.next, order.plan.entries.length);
+  return written.length;
+}
+
+/** Between batches, about once a second. */
+async function look(run: Run): Promise<Ended | undefined> {
+  const { deps, outcomes, order } = run;
+  if (deps.clock.elapsed() - run.lookedMs < LOOK_EVERY_MS) return undefined;
+  run.lookedMs = deps.clock.elapsed();
+  if (await deps.isCancelled()) return { verdict: 'cancelled', why: undefined };
+  const verdict = judgeCanary(await outcomes.look({ lettersOnly: true }), order.refailMax);
+  return verdict.kind === 'failed' ? { verdict: 'stopped', why: verdict.why } : undefined;
+}
+
+async function awaitCanary(run: Run): Promise<Ended | undefined> {
+  const { deps, order, outcomes } = run;
+  const startedMs = deps.clock.elapsed();
+  for (;;) {
+    const verdict = judgeCanary(await outcomes.look(), order.refailMax);
+    if (verdict.kind === 'failed') return { verdict: 'stopped', why: verdict.why };
+    if (verdict.kind === 'passed') {
+      await note(run, { kind: 'canary', upTo: run.progress.next });
+      return undefined;
+    }
+    const { pending, sent, loaded } = outcomes.tally();
+    if (await deps.isCancelled()) return { verdict: 'cancelled', why: undefined };
+    if (deps.clock.elapsed() - startedMs >= order.waitMs)
+      return { verdict: 'canary-timeout', why: `${pending} of the first ${sent} are not in the table after ${Math.round(order.waitMs / 1000)} s` };
+    deps.onProgress('waiting for the first ones', loaded, sent);
+    await deps.clock.sleep(LOOK_EVERY_MS, deps.signal);
+    if (deps.signal.aborted) return { verdict: 'interrupted', why: undefined };
+  }
+}
+
+/** All are sent: waits until each is in the table or dead again. */
+async function settle(run: Run): Promise<Ended> {
+  const { deps, order, outcomes } = run;
+  const startedMs = deps.clock.elapsed();
+  let everyMs = LOOK_EVERY_MS;
+  for (;;) {
+    const { pending, loaded, failedAgain, sent } = await outcomes.look();
+    const isOver = deps.clock.elapsed() - startedMs >= order.waitMs;
+    if (pending === 0 || isOver || deps.signal.aborted) {
+      if (pending > 0) return deps.signal.aborted ? { verdict: 'interrupted', why: undefined } : { verdict: 'pending', why: undefined };
+      await note(run, { kind: 'ended', atMs: deps.clock.now(), loaded, failedAgain });
+      const { gone, tooLarge } = run.progress;
+      return { verdict: failedAgain + gone.length + tooLarge.length > 0 ? 'incomplete' : 'done', why: undefined };
+    }
+    deps.onProgress('waiting until they are loaded', loaded + failedAgain, sent);
+    await deps.clock.sleep(everyMs, deps.signal);
+    everyMs = Math.min(LOOK_EVERY_MS_MAX, everyMs * 1.5);
+  }
+}

@@ -1,0 +1,125 @@
+// `npm run mutations [-- --guard text]`: switches each guard off in a copy of the tree and runs the tests that must fail then.
+// A guard that nothing misses is no guard, or has no test. Exit 0 when every mutant is killed, 1 when one survives, when a
+// change no longer fits its file, or when the tests fail without any change.
+import { execFileSync, spawn } from 'node:child_process';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { MUTANTS, type Mutant } from './mutants.ts';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const TEST_MS_MAX = 300_000;
+
+const { values } = parseArgs({ options: { guard: { type: 'string', default: '' }, json: { type: 'string' } } });
+
+type Verdict = 'killed' | 'survived' | 'does not fit' | 'broken before';
+
+interface Result {
+  readonly guard: string;
+  readonly file: string;
+  readonly tests: readonly string[];
+  readonly verdict: Verdict;
+  readonly seconds: number;
+  /** The first test that failed. */
+  readonly by: string | undefined;
+}
+
+/** What git knows or would take, with packages and git's folder linked. */
+async function copyTree(to: string): Promise<void> {
+  const listed = execFileSync('git', ['ls-files', '-z', '--cached', '--others', '--exclude-standard'], { cwd: ROOT, encoding: 'utf8' });
+  for (const path of listed.split('\0').filter((name) => name !== '')) {
+    await mkdir(dirname(join(to, path)), { recursive: true });
+    // A file may be deleted and still known.
+    await cp(join(ROOT, path), join(to, path)).catch(() => undefined);
+  }
+  await symlink(join(ROOT, 'node_modules'), join(to, 'node_modules'));
+}
+
+interface Ran {
+  readonly code: number;
+  readonly output: string;
+}
+
+function run(cwd: string, args: readonly string[], signal: AbortSignal): Promise<Ran> {
+  return new Promise((resolve) => {
+    const child = spawn(process.execPath, [...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
+    let output = '';
+    const stop = (): void => void child.kill('SIGINT');
+    const timer = setTimeout(stop, TEST_MS_MAX);
+    signal.addEventListener('abort', stop, { once: true });
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (output += bytes.toString()));
+    child.once('close', (code) => {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', stop);
+      resolve({ code: code ?? 1, output });
+    });
+  });
+}
+
+const TSC = 'node_modules/typescript/bin/tsc';
+const VITEST = 'node_modules/vitest/vitest.mjs';
+
+/** End-to-end tests run what is built. */
+function needsBuild(tests: readonly string[]): boolean {
+  return tests.some((test) => test.includes('.e2e.') || test.includes('.integration.'));
+}
+
+async function runTests(tree: string, { tests, only }: Pick<Mutant, 'tests' | 'only'>, signal: AbortSignal): Promise<Ran> {
+  if (needsBuild(tests)) await run(tree, [TSC, '-p', 'tsconfig.build.json', '--noCheck'], signal);
+  return run(tree, [VITEST, 'run', ...tests, ...(only === undefined ? [] : ['-t', only]), '--bail', '1'], signal);
+}
+
+/** A run that failed without a failed test (no such file, a server that did not start) kills nothing. */
+function failedTest({ code, output }: Ran): string | undefined {
+  if (code === 0) return undefined;
+  return /^ *FAIL +(.*)$/mu.exec(output)?.[1]?.trim();
+}
+
+async function judge(tree: string, mutant: Mutant, signal: AbortSignal): Promise<Pick<Result, 'verdict' | 'by'>> {
+  const path = join(tree, mutant.file);
+  const source = await readFile(path, 'utf8').catch(() => '');
+  if (source.split(mutant.find).length !== 2) return { verdict: 'does not fit', by: undefined };
+  const before = await runTests(tree, mutant, signal);
+  if (before.code !== 0) return { verdict: 'broken before', by: failedTest(before) ?? before.output.slice(-400) };
+  await writeFile(
+    path,
+    source.replace(mutant.find, () => mutant.replace),
+  );
+  try {
+    const ran = await runTests(tree, mutant, signal);
+    const by = failedTest(ran);
+    return { verdict: by === undefined ? 'survived' : 'killed', by };
+  } finally {
+    await writeFile(path, source);
+  }
+}
+
+async function main(signal: AbortSignal): Promise<number> {
+  const tree = await mkdtemp(join(tmpdir(), 'gbx-mutations-'));
+  const results: Result[] = [];
+  try {
+    await copyTree(tree);
+    for (const mutant of MUTANTS.filter(({ guard, file }) => `${guard} ${file}`.includes(values.guard))) {
+      if (signal.aborted) break;
+      const startMs = performance.now();
+      const { verdict, by } = await judge(tree, mutant, signal);
+      const seconds = Math.round((performance.now() - startMs) / 100) / 10;
+      results.push({ guard: mutant.guard, file: mutant.file, tests: mutant.tests, verdict, seconds, by });
+      console.log(
+        `${verdict.padEnd(13)} ${seconds.toFixed(1).padStart(6)} s  ${mutant.guard}${by === undefined ? '' : `\n${' '.repeat(25)}by ${by}`}`,
+      );
+    }
+  } finally {
+    await rm(tree, { recursive: true, force: true });
+  }
+  const killed = results.filter(({ verdict }) => verdict === 'killed').length;
+  console.log(`${killed} of ${results.length} killed`);
+  if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
+  return killed === results.length && killed > 0 ? 0 : 1;
+}
+
+const stopping = new AbortController();
+for (const name of ['SIGINT', 'SIGTERM'] as const) process.once(name, () => stopping.abort());
+process.exitCode = await main(stopping.signal);
