@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { systemClock } from '../src/core/clock.ts';
-import { cleanEnv, readUsage, watchNode } from './children.ts';
+import { cleanEnv, readUsage, runProgram, watchNode } from './children.ts';
+import type { FrameFigures } from './lag-frames.ts';
 import { below, goalTable } from './markdown.ts';
 import { median } from './median.ts';
 import type { Stack } from './stack.ts';
@@ -22,12 +23,17 @@ const WATCH_SECONDS = 30;
 const SETTLE_MS = 3_000;
 const RATIO_MAX = 1.5;
 const PERCENT_MAX = 3;
+const FRAME_MS_MAX = 10;
+/** Makes a child take its pipes for a terminal, so that it draws. */
+const AS_TERMINAL = `data:text/javascript,${encodeURIComponent('Object.assign(process.stdout, { isTTY: true, columns: 200, rows: 60 })')}`;
 
 /** Milliseconds, medians. */
 interface LagFigures {
   readonly bare: number;
   readonly gbx: number;
   readonly watchPercent: number;
+  readonly livePercent: number;
+  readonly frame: FrameFigures;
 }
 
 /** What a person would write in ten minutes: the same questions, each as kafkajs's admin has it. */
@@ -61,6 +67,12 @@ export async function benchLag({ brokers, build, dir }: Stack): Promise<LagFigur
     bare: median(times.bare),
     gbx: median(times.gbx),
     watchPercent: await watchCost({ args: [build.cli, 'lag', '--watch'], cwd: dir, env }),
+    livePercent: await watchCost({
+      args: ['--import', AS_TERMINAL, build.cli, 'lag', '--watch'],
+      cwd: dir,
+      env: { ...env, LANG: 'C.UTF-8' },
+    }),
+    frame: await runProgram<FrameFigures>('lag-frames.ts', {}),
   };
 }
 
@@ -103,12 +115,15 @@ async function watchCost(options: Parameters<typeof watchNode>[0]): Promise<numb
   return ((after.cpuSeconds - before.cpuSeconds) / ((systemClock.elapsed() - startedMs) / 1000)) * 100;
 }
 
-export function lagTables({ bare, gbx, watchPercent }: LagFigures): string {
+export function lagTables({ bare, gbx, watchPercent, livePercent, frame }: LagFigures): string {
   return [
     `${PARTITIONS} partitions, all with lag; medians of ${ROUNDS} alternated runs: the bare script ${bare.toFixed(0)} ms, \`gbx lag\` ${gbx.toFixed(0)} ms.`,
     goalTable([
       { name: '`gbx lag` / bare script', value: (gbx / bare).toFixed(2), goal: `at most ${RATIO_MAX}`, isReached: gbx / bare <= RATIO_MAX },
-      below('CPU of `gbx lag --watch`', watchPercent, { max: PERCENT_MAX, unit: '% of a core' }),
+      below('CPU of `gbx lag --watch`, lines', watchPercent, { max: PERCENT_MAX, unit: '% of a core' }),
+      below('CPU of `gbx lag --watch`, live view of 200 by 60', livePercent, { max: PERCENT_MAX, unit: '% of a core' }),
+      below('a frame of 200 by 60, median', frame.p50, { max: FRAME_MS_MAX, unit: 'ms' }),
+      below('a frame of 200 by 60, processor time, mean', frame.cpu, { max: FRAME_MS_MAX, unit: 'ms' }),
     ]),
   ].join('\n\n');
 }

@@ -50,6 +50,7 @@ export interface SpoolFigures {
 }
 
 interface Server {
+  readonly name: keyof SpoolFigures['servers'];
   readonly url: string;
   readonly pid: number;
   readonly figures: ServerFigures;
@@ -63,9 +64,9 @@ export async function benchSpool(stack: Stack, options: BenchOptions): Promise<S
   await using brokerProcess = await startServe(stack, { GBX_TOPIC: TOPICS.broker, KAFKA_BOOTSTRAP_SERVERS: stack.brokers });
   const spoolEnv = { GBX_TOPIC: TOPICS.spool, KAFKA_BOOTSTRAP_SERVERS: stack.brokers, GBX_SPOOL_DIR: join(dir, 'spool') };
   await using spoolProcess = await startServe(stack, spoolEnv);
-  const bare = await serverOf(bareProcess, 'bare.listening');
-  const broker = await serverOf(brokerProcess, 'serve.listening');
-  const spool = await serverOf(spoolProcess, 'serve.listening');
+  const bare = await serverOf('bare', bareProcess);
+  const broker = await serverOf('broker', brokerProcess);
+  const spool = await serverOf('spool', spoolProcess);
   const servers = [bare, broker, spool];
   for (const server of servers) await closedLoop(server, WARM_UP_SECONDS);
   for (let round = 0; round < runs; round++) {
@@ -104,9 +105,13 @@ async function measure(server: Server, seconds: number, hasSpool: boolean): Prom
   figures.p99Ms.push(p99Ms);
 }
 
-function closedLoop({ url }: Pick<Server, 'url'>, seconds: number): Promise<ClosedLoopResult> {
+async function closedLoop({ name, url }: Server, seconds: number): Promise<ClosedLoopResult> {
   const input: ClosedLoopInput = { url, seconds };
-  return runProgram<ClosedLoopResult>('closed-loop.ts', input);
+  try {
+    return await runProgram<ClosedLoopResult>('closed-loop.ts', input);
+  } catch (error) {
+    throw new Error(`the server "${name}" did not answer all posts`, { cause: error });
+  }
 }
 
 /** Posts go on before, while and after a broker of its own is away. */
@@ -117,7 +122,7 @@ async function benchOutage(stack: Stack, { dir, seconds }: { readonly dir: strin
     await createTopics(kafka.brokers, { [TOPICS.outage]: PARTITIONS });
     const env = { GBX_TOPIC: TOPICS.outage, KAFKA_BOOTSTRAP_SERVERS: kafka.brokers, GBX_SPOOL_DIR: join(dir, 'outage') };
     await using process = await startServe(stack, env);
-    const server = await serverOf(process, 'serve.listening');
+    const server = await serverOf('spool', process);
     const before = 5;
     const after = 25;
     const total = before + seconds + after;
@@ -197,10 +202,10 @@ function startServe({ build, dir }: Stack, env: Readonly<Record<string, string>>
   return watchNode({ args: [build.cli, 'serve', '--host', '127.0.0.1', '--port', '0'], cwd: dir, env: { GBX_LOG_FORMAT: 'json', ...env } });
 }
 
-async function serverOf(watched: Watched, event: string): Promise<Server> {
-  const { url } = await watched.event(event, START_MS_MAX);
+async function serverOf(name: Server['name'], watched: Watched): Promise<Server> {
+  const { url } = await watched.event(name === 'bare' ? 'bare.listening' : 'serve.listening', START_MS_MAX);
   const figures = { requestsPerSecond: [], cpuMsPer1000: [], p50Ms: [], p99Ms: [], left: [] };
-  return { url: String(url), pid: watched.pid, figures };
+  return { name, url: String(url), pid: watched.pid, figures };
 }
 
 function last({ figures }: Server): number {

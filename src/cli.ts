@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import { systemClock } from './core/clock.ts';
 import { asGbxError, EXIT } from './core/errors.ts';
+import { speaksUnicode } from './core/speaks-unicode.ts';
 import { wantsColor } from './core/wants-color.ts';
 import { errorDocument, formatError, jsonFormIn, jsonFormOf } from './format-error.ts';
-import type { Output, RuntimeFacts } from './run-command.ts';
+import type { Output, RuntimeFacts, Terminal } from './run-command.ts';
 
 /** What may still hold the process open after its work is done, before it is ended all the same. */
 const LINGER_MS = 5_000;
@@ -20,6 +21,8 @@ let jsonForm = jsonFormIn(process.argv.slice(2));
 let hasAnswered = false;
 let finishesUnread = false;
 let isUnread = false;
+/** Gives the terminal back; what is printed before that is gone with the alternate screen. */
+let leaveTerminal: (() => void) | undefined;
 
 function readVersion(): string {
   const parsed: unknown = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8'));
@@ -53,6 +56,7 @@ function watchSignals(): void {
 
 /** The only way out that does not wait for the event loop. */
 function leave(reason: string, exitCode: number): never {
+  leaveTerminal?.();
   process.stderr.write(`${reason}\n`);
   process.exit(exitCode);
 }
@@ -71,6 +75,7 @@ function watchStreams(): void {
 }
 
 function report(thrown: unknown): number {
+  leaveTerminal?.();
   const error = asGbxError(thrown);
   const about = `gbx ${version}, node ${process.versions.node}, ${process.platform} ${process.arch}`;
   process.stderr.write(formatError(error, { about, secrets }));
@@ -92,6 +97,23 @@ function output(stream: NodeJS.WriteStream): Output {
     isTty,
     columns: stream.columns || Number(process.env['COLUMNS']) || 80,
     hasColor: wantsColor(process.env, isTty),
+  };
+}
+
+/** For a view that takes the whole screen; undefined where stdout is none that can be drawn on. */
+function openTerminal(): Terminal | undefined {
+  if (!process.stdout.isTTY || process.env['TERM'] === 'dumb') return undefined;
+  // React looks at it once, when it is imported: without it, checks meant for its developers run with every frame.
+  process.env['NODE_ENV'] ??= 'production';
+  // The window was closed.
+  process.once('SIGHUP', () => leave('gbx: SIGHUP: leaving', 129));
+  return {
+    input: process.stdin,
+    output: process.stdout,
+    isUnicode: speaksUnicode(process.env, process.platform),
+    onLeave: (restore) => {
+      leaveTerminal = restore;
+    },
   };
 }
 
@@ -122,6 +144,7 @@ async function main(argv: readonly string[]): Promise<number> {
     stdout,
     stderr: output(process.stderr),
     stdin: () => process.stdin,
+    terminal: openTerminal,
     runtime: runtimeFacts(),
     clock: systemClock,
     random: Math.random,

@@ -72,7 +72,7 @@ function createProgram({ version, stdout, columns }: ProgramOptions, onCommand: 
   for (const command of [program, ...program.commands]) {
     command
       .exitOverride()
-      .configureHelp({ showGlobalOptions: false })
+      .configureHelp({ showGlobalOptions: false, minWidthToWrap: 30 })
       .configureOutput({ writeOut: stdout, writeErr: () => undefined, getOutHelpWidth: () => columns, getErrHelpWidth: () => columns });
   }
   return program;

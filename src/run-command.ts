@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { CommandEntry } from './command-entry.ts';
 import type { Clock, Random } from './core/clock.ts';
 import type { Config, SettingKey, Sources } from './core/config.ts';
-import { GbxError } from './core/errors.ts';
+import { ERROR_CODES, GbxError } from './core/errors.ts';
 import type { Logger } from './core/log.ts';
 import { type ConfigProblem, parseConfig, readConfig, requireSettings } from './core/parse-config.ts';
 import { secretTexts } from './core/redact.ts';
@@ -17,6 +17,16 @@ export interface Output {
   readonly columns: number;
   /** Whether colour is wanted on this stream (core/wants-color.ts); absent: no. */
   readonly hasColor?: boolean;
+}
+
+/** The whole screen and the keys, for a view that draws. */
+export interface Terminal {
+  readonly input: NodeJS.ReadStream;
+  readonly output: NodeJS.WriteStream;
+  /** Whether the locale has more than ASCII (core/speaks-unicode.ts). */
+  readonly isUnicode: boolean;
+  /** `restore` is called, synchronously, on ways out that do not unwind: a crash, a second signal. */
+  onLeave(restore: () => void): void;
 }
 
 /** What runs this process: for `gbx doctor` and its bundle. */
@@ -51,6 +61,8 @@ export interface CommandContext {
   readonly stderr: Output;
   /** Opened when it is asked for; who asks destroys it, as a read that waits would hold the process open. */
   readonly stdin?: (() => Readable) | undefined;
+  /** Undefined where stdout is no terminal that can be drawn on. */
+  readonly terminal?: (() => Terminal | undefined) | undefined;
 }
 
 /** What cli.ts lends of the process. */
@@ -60,6 +72,7 @@ export interface Host {
   readonly stdout: Output;
   readonly stderr: Output;
   readonly stdin?: () => Readable;
+  readonly terminal?: () => Terminal | undefined;
   readonly runtime: RuntimeFacts;
   readonly clock: Clock;
   readonly random: Random;
@@ -79,7 +92,7 @@ export interface Invocation {
 
 /** @returns the exit code. @throws {GbxError} */
 export async function runCommand({ entry, args, options, flags }: Invocation, host: Host): Promise<number> {
-  const { env, folder, stdout, stderr, stdin, runtime, clock, random, signal } = host;
+  const { env, folder, stdout, stderr, stdin, terminal, runtime, clock, random, signal } = host;
   if (entry.refusedInProduction && env['NODE_ENV'] === 'production') {
     throw new GbxError('GBX_REFUSED_IN_PRODUCTION', `Cannot run gbx ${entry.name} under NODE_ENV=production: it is for one machine`);
   }
@@ -96,8 +109,30 @@ export async function runCommand({ entry, args, options, flags }: Invocation, ho
   for (const warning of warnings) log.warn('config.name_unknown', { warning });
   const { run } = await entry.load();
   try {
-    return await run({ config, sources, problems, warnings, runtime, options, args, log, clock, random, signal, stdout, stderr, stdin });
+    return await run({
+      config,
+      sources,
+      problems,
+      warnings,
+      runtime,
+      options,
+      args,
+      log,
+      clock,
+      random,
+      signal,
+      stdout,
+      stderr,
+      stdin,
+      terminal,
+    });
   } catch (error) {
-    throw withOrigin(error, sources);
+    throw withOrigin(withCommandHelp(error, entry.name), sources);
   }
+}
+
+/** Wrong usage that only the command could see: its own help is the next step, unless a better one is known. */
+function withCommandHelp(error: unknown, name: string): unknown {
+  if (!(error instanceof GbxError) || error.code !== 'GBX_USAGE' || error.hint !== ERROR_CODES.GBX_USAGE.hint) return error;
+  return new GbxError('GBX_USAGE', error.message, { cause: error.cause, hint: `gbx ${name} --help` });
 }

@@ -78,11 +78,12 @@ async function load(context: CommandContext): Promise<number> {
   const metrics = createMetrics();
   const circuit = createCircuit({ clock, random, log, metrics });
   const status: LoadStatus = { partitions: undefined, isDraining: false };
+  let isReading = (): boolean => true;
   await using admin = await openAdminServer({
     host: config.adminHost,
     port: config.adminPort,
     setting: { host: 'GBX_ADMIN_HOST', port: 'GBX_ADMIN_PORT' },
-    readiness: () => readiness(status, circuit),
+    readiness: () => readiness(status, { circuit, isReading: isReading() }),
     metrics,
     clock,
     log,
@@ -100,6 +101,7 @@ async function load(context: CommandContext): Promise<number> {
   await using producer = await untilReached(() => openProducer(kafka, { topics }), patience);
   const open = (): ReturnType<typeof openSource> => openSource(kafka, sourceOptions(context));
   await using source = await untilReached(() => superviseSource({ open, clock, random, log, metrics }), patience);
+  isReading = source.isUp;
   const copies = { sourceTopic: config.kafkaTopic, clock, random };
   const place = { clusterId: source.clusterId, topic: source.topic };
   const deps = {
@@ -234,9 +236,14 @@ function loadOptions({ config, options }: CommandContext): LoadOptions {
   };
 }
 
-function readiness({ partitions, isDraining }: LoadStatus, circuit: Circuit): HealthChecks {
+function readiness(
+  { partitions, isDraining }: LoadStatus,
+  { circuit, isReading }: { readonly circuit: Circuit; readonly isReading: boolean },
+): HealthChecks {
+  const notReading = isReading ? undefined : 'the Kafka client died and a new one is made: see the log';
+  const groupTrouble = partitions === undefined ? 'no partitions claimed yet' : notReading;
   return {
-    group: partitions === undefined ? { ok: false, message: 'no partitions claimed yet' } : { ok: true },
+    group: groupTrouble === undefined ? { ok: true } : { ok: false, message: groupTrouble },
     warehouse: circuit.isOpen()
       ? { ok: false, message: 'the warehouse or the dead-letter topic does not take batches: see the log' }
       : { ok: true },

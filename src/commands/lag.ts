@@ -1,20 +1,21 @@
 // `gbx lag`: how far loading is behind, in one look, a few, or again and again; and checks of it for CI and probes.
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
-import { EXIT, GbxError } from '../core/errors.ts';
+import { asGbxError, EXIT, GbxError } from '../core/errors.ts';
 import type { AssessOptions, LagReport } from '../core/lag/assess.ts';
 import { type Choice, choosePartitions, SORT_KEYS } from '../core/lag/choose.ts';
 import { toDocument } from '../core/lag/document.ts';
 import { explainPartition, explanationDocument, formatExplanation } from '../core/lag/explain.ts';
 import { formatCsv, formatPollLine, formatPrometheus } from '../core/lag/format-lines.ts';
-import { formatTable } from '../core/lag/format-table.ts';
+import { describeBreach, formatTable } from '../core/lag/format-table.ts';
 import { type Breach, findBreaches, hasLimits, type LagLimits } from '../core/lag/limits.ts';
 import { type PollDeps, runLagWait, runLagWatch, takeReport } from '../core/lag/poll.ts';
 import { createSampler } from '../core/lag/read-sample.ts';
 import type { LagSource, LagWarehouse } from '../core/lag/sample.ts';
 import { createLagWindow, type LagWindow } from '../core/lag/window.ts';
+import type { Logger } from '../core/log.ts';
 import { requireSettings } from '../core/parse-config.ts';
 import { openLagSource } from '../kafka/lag-source.ts';
-import type { CommandContext } from '../run-command.ts';
+import type { CommandContext, Terminal } from '../run-command.ts';
 
 const WATCH_INTERVAL_MS = 2_000;
 const WAIT_INTERVAL_MS = 500;
@@ -43,15 +44,18 @@ interface Wishes {
 export async function run(context: CommandContext): Promise<number> {
   const wishes = readWishes(context);
   const { config, clock, signal } = context;
-  await using warehouse = await openWarehouse(context, wishes);
+  const terminal = wishes.mode === 'watch' && wishes.form === 'table' ? context.terminal?.() : undefined;
+  const log = quietLog(context);
+  await using warehouse = await openWarehouse({ ...context, log }, wishes);
   const { kafkaTopic: topic, consumerGroup: group, deadLetterTopic, retryTopic } = config;
   const target = { group, topic, deadLetterTopic, retryTopic: retryTopic === topic ? undefined : retryTopic };
-  await using source: LagSource & AsyncDisposable = openLagSource(kafkaConnection(context, { clientId: 'gbx-lag' }), target);
+  await using source: LagSource & AsyncDisposable = openLagSource(kafkaConnection({ ...context, log }, { clientId: 'gbx-lag' }), target);
   const poll = createSampler({
     source,
     warehouse,
     target,
     by: wishes.by,
+    isLedgerRequired: context.options['by'] === 'ledger',
     isTimed: true,
     limitMs: wishes.limits.behindMs,
     warehouseEveryMs: WAREHOUSE_EVERY_MS[wishes.mode],
@@ -64,7 +68,9 @@ export async function run(context: CommandContext): Promise<number> {
     case 'wait':
       return await wait(context, wishes, deps);
     case 'watch':
-      return await watch(context, wishes, deps);
+      return terminal === undefined
+        ? await watchInLines(context, wishes, deps)
+        : await watchOnScreen(context, wishes, deps, { terminal, log });
   }
 }
 
@@ -98,22 +104,69 @@ async function wait(context: CommandContext, wishes: Wishes, deps: PollDeps): Pr
 }
 
 /** One line a poll: for a pipe or a log. */
-async function watch(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
-  const { stdout, stderr } = context;
+async function watchInLines(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
+  const { stdout, stderr, clock, signal } = context;
+  const lined = { ...wishes, form: wishes.form === 'json' ? 'ndjson' : wishes.form } as const;
   await runLagWatch(deps, {
-    intervalMs: wishes.intervalMs,
+    pause: () => clock.sleep(wishes.intervalMs, signal),
     onReport: (report) => {
       if (wishes.form === 'table') stdout.write(formatPollLine(report));
-      else
-        show(
-          context,
-          { ...wishes, form: wishes.form === 'json' ? 'ndjson' : wishes.form },
-          { report, breaches: findBreaches(report, wishes.limits) },
-        );
+      else show(context, lined, { report, breaches: findBreaches(report, wishes.limits) });
     },
     onFailure: (error) => stderr.write(`gbx: ${error.message} [${error.code}]: looking again\n`),
   });
   return EXIT.done;
+}
+
+interface Live {
+  readonly terminal: Terminal;
+  readonly log: QuietLog;
+}
+
+async function watchOnScreen({ stdout }: CommandContext, wishes: Wishes, deps: PollDeps, { terminal, log }: Live): Promise<number> {
+  const { watchLive } = await import('../ui/lag/watch-live.ts');
+  const { choice, limits, intervalMs } = wishes;
+  const { by, summary } = await watchLive(deps, {
+    terminal,
+    look: { hasColor: stdout.hasColor === true, isUnicode: terminal.isUnicode },
+    gaze: { ...START_GAZE, ...choice, intervalMs },
+    breaches: (report) => breachesOf(report, limits),
+    onWarnings: log.divert,
+  });
+  if (summary !== undefined) stdout.write(summary);
+  return by === 'interrupt' ? EXIT_INTERRUPTED : EXIT.done;
+}
+
+/** Ctrl-C is a key while the terminal is in raw mode, and ends it as the signal would. */
+const EXIT_INTERRUPTED = 130;
+const START_GAZE = { page: 'table', isHelp: false, selected: 0, isDelta: false, filter: '', isTyping: false } as const;
+
+function breachesOf(report: LagReport, limits: LagLimits): readonly string[] {
+  try {
+    return findBreaches(report, limits).map(describeBreach);
+  } catch (error) {
+    // A limit on what is not known right now.
+    return [asGbxError(error).message];
+  }
+}
+
+interface QuietLog extends Logger {
+  readonly divert: (show: (text: string) => void) => void;
+}
+
+/** Where the log would go to the very terminal that is drawn on, its warnings become events of the view. */
+function quietLog({ log, stderr }: CommandContext): QuietLog {
+  let show: ((text: string) => void) | undefined;
+  const write = (level: keyof Logger): Logger['warn'] => {
+    return (event, fields) => {
+      if (show === undefined || !stderr.isTty) log[level](event, fields);
+      else if (level === 'warn' || level === 'error') show(`${event} ${Object.values(fields ?? {}).join(' ')}`.trimEnd());
+    };
+  };
+  const divert = (to: (text: string) => void): void => {
+    show = to;
+  };
+  return { error: write('error'), warn: write('warn'), info: write('info'), debug: write('debug'), divert };
 }
 
 interface Shown {

@@ -145,7 +145,7 @@ function openLineSource({ runId, skipInvalid }: ProduceOrder, file: string, { cl
   // A read that waits for more input would outlive the wish to stop.
   signal.addEventListener('abort', () => void lines[Symbol.asyncDispose](), { once: true });
   return {
-    take: takeLines({ next: lines.next, parse, onInvalid }),
+    take: takeLines({ next: lines.next, parse, onInvalid, signal }),
     skippedLines: () => skipped,
     async check() {
       if (file === '-' || skipInvalid) return;

@@ -4,6 +4,7 @@ import { kafkaConnection, warehouseConnection } from '../connections.ts';
 import { type Acceptor, createAcceptor } from '../core/accept/acceptor.ts';
 import { createIdMinter } from '../core/accept/id-minter.ts';
 import { type KeptSender, keepSender, type Sender } from '../core/accept/keep-sender.ts';
+import { describeLeft, describeSent } from '../core/accept/spool/describe.ts';
 import { openSpool, type Spool } from '../core/accept/spool/open-spool.ts';
 import { createSpoolAcceptor } from '../core/accept/spool/spool-acceptor.ts';
 import { untilAborted } from '../core/clock.ts';
@@ -154,29 +155,27 @@ async function drainOnly(context: CommandContext, folder: SpoolFolder | undefine
   const stop = new AbortController();
   const draining = spool.drain(AbortSignal.any([signal, stop.signal])).finally(() => stop.abort());
   const limitMs = config.drainTimeoutSeconds * 1000;
-  let { sentRecords } = spool.left();
+  let before = spool.left();
   let movedMs = clock.elapsed();
   let saidMs = movedMs;
   while (!stop.signal.aborted && !signal.aborted && clock.elapsed() - movedMs < limitMs) {
     await clock.sleep(LOOK_MS, stop.signal);
     const now = spool.left();
-    if (now.sentRecords !== sentRecords) movedMs = clock.elapsed();
-    sentRecords = now.sentRecords;
+    if (now.sentRecords !== before.sentRecords || now.refusedRecords !== before.refusedRecords) movedMs = clock.elapsed();
+    before = now;
     if (clock.elapsed() - saidMs < PROGRESS_MS) continue;
     saidMs = clock.elapsed();
-    log.info('spool.draining', { records: now.records, bytes: now.bytes, sentRecords, kafka: sender.problem()?.code ?? 'ok' });
+    const { records, bytes, sentRecords, refusedRecords } = now;
+    log.info('spool.draining', { records, bytes, sentRecords, refusedRecords, kafka: sender.problem()?.code ?? 'ok' });
   }
   stop.abort();
   if (!(await draining)) throw notEmpty(spool, folder, sender.problem());
-  stdout.write(`The spool in ${folder.path} is empty: ${sentRecords} records are in Kafka.\n`);
+  stdout.write(`${describeSent(spool.left(), folder.path)}\n`);
   return EXIT.done;
 }
 
 function notEmpty(spool: Spool, { path, from }: SpoolFolder, problem: GbxError | undefined): GbxError {
-  const { records, bytes, newerFiles } = spool.left();
-  const newer = newerFiles === 0 ? '' : `, and ${newerFiles} files of a newer gbx`;
-  const message = `${records} records (${bytes} bytes) are left in the spool in ${path}${newer}: Kafka did not take them in time`;
-  return new GbxError('GBX_SPOOL_NOT_EMPTY', message, { from, cause: problem });
+  return new GbxError('GBX_SPOOL_NOT_EMPTY', describeLeft(spool.left(), path), { from, cause: problem });
 }
 
 // --- Health and the end -----------------------------------------------------------------------------------------------
@@ -232,6 +231,8 @@ async function drain({ server, acceptor, spool, folder, context }: Draining): Pr
       afterMs: timeoutMs,
       ...(spool && { spool: spool.left() }),
     });
+    // What is on the disk waits for the next start: that is what whoever asked has to know.
+    if (spool !== undefined && folder !== undefined && spool.left().records > 0) throw notEmpty(spool, folder, undefined);
     return EXIT.no;
   }
   if (spool !== undefined && folder !== undefined && !(await work)) throw notEmpty(spool, folder, undefined);

@@ -23,6 +23,7 @@ interface Report extends SmokeResult {
 }
 
 // Interrupted: what ends it says so, and cli.ts gives the exit code of the signal instead.
+const TIMEOUT_MS = 120_000;
 const EXIT_CODES = { passed: EXIT.done, failed: EXIT.no, timeout: EXIT.timeout, interrupted: EXIT.done } as const;
 
 /** @returns 0 all there, 1 some missing, doubled or altered, 124 nothing came in time. @throws {GbxError} exit 69 when not reachable */
@@ -30,7 +31,7 @@ export async function run(context: CommandContext): Promise<number> {
   const { options, clock, random, signal, stdout } = context;
   const url = String(options['url']);
   const count = Number(options['count']);
-  const timeoutMs = Number(options['timeout']) * 1000;
+  const timeoutMs = typeof options['timeout'] === 'number' ? options['timeout'] : TIMEOUT_MS;
   const manifestPath = typeof options['manifest'] === 'string' ? options['manifest'] : undefined;
   const post = createPoster({ url, timeoutMs: Math.min(POST_TIMEOUT_MS, timeoutMs), fetch, clock });
   const runId = createRunId(context);

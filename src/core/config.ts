@@ -63,6 +63,7 @@ export const SETTINGS = {
   adminPort: { env: 'GBX_ADMIN_PORT', flag: '--admin-port', type: 'integer', min: 0, max: 65_535, default: 8001, about: 'Port of consume’s health and metrics; 0 takes a free one.' },
   drainTimeoutSeconds: { env: 'GBX_DRAIN_TIMEOUT_SECONDS', flag: '--drain-timeout', type: 'integer', min: 1, max: 3600, unit: 'seconds', default: 25, about: 'Time to finish what is under way after the first signal.' },
 
+  replayDir: { env: 'GBX_REPLAY_DIR', flag: '--replay-dir', type: 'text', default: '.gbx/replay', about: 'Folder that holds the plans of gbx replay and their journals.' },
   dataDir: { env: 'GBX_DATA_DIR', flag: '--data-dir', type: 'text', default: '.gbx', about: 'Folder that holds the data of the local stack.' },
   logLevel: { env: 'GBX_LOG_LEVEL', flag: '--log-level', type: 'choice', choices: ['error', 'warn', 'info', 'debug'], default: 'info', about: 'Least severe log line that is written.' },
   logFormat: { env: 'GBX_LOG_FORMAT', flag: '--log-format', type: 'choice', choices: ['auto', 'json', 'text'], default: 'auto', about: 'Form of log lines; auto is text on a terminal, else JSON.' },

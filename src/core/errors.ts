@@ -65,6 +65,11 @@ const TABLE = {
     hint: 'mend the broker’s disk or the producer; to go on behind the batch see docs/on-call.md',
   },
   GBX_CONSUMER_CRASHED: { exit: EXIT.unavailable, failure: 'fatal', hint: 'start it again: it goes on where the ledger stands' },
+  GBX_RECORD_REFUSED: {
+    exit: EXIT.badData,
+    failure: 'row',
+    hint: 'look at cleanup.policy and message.timestamp.* of the topic: it refuses the record for another reason than its size',
+  },
   GBX_RECORD_TOO_LARGE: { exit: EXIT.badData, failure: 'row', hint: 'raise max.message.bytes of the topic, or send less' },
   GBX_SEND_UNKNOWN: { exit: EXIT.unavailable, failure: 'ambiguous', hint: 'send again with the same exposure_id' },
   GBX_SPOOL_FAILED: {
@@ -81,6 +86,12 @@ const TABLE = {
     exit: EXIT.tryAgain,
     failure: 'fatal',
     hint: 'nothing is lost: start serve on the folder again, or empty it with gbx serve --drain-only',
+  },
+
+  GBX_REPLAY_RUNNING: {
+    exit: EXIT.tryAgain,
+    failure: 'fatal',
+    hint: 'wait for it, or end it: gbx replay status, gbx replay cancel <plan>',
   },
 
   GBX_WAREHOUSE_UNREACHABLE: {

@@ -15,7 +15,7 @@ export interface DataDir extends AsyncDisposable {
 }
 
 interface OpenDataDirOptions {
-  /** Throws the data of the servers away. */
+  /** Throws the data of the servers away, and what waits in the spool. */
   readonly fresh: boolean;
 }
 
@@ -31,7 +31,7 @@ export async function openDataDir(dir: string, { fresh }: OpenDataDirOptions): P
   await mkdir(path, { recursive: true });
   await takeLock(lock, path);
   const data = { path, kafka: join(path, 'kafka'), postgres: join(path, 'postgres') };
-  if (fresh) await throwAway(data);
+  if (fresh) await throwAway({ ...data, spool: join(path, 'spool') });
   return { ...data, [Symbol.asyncDispose]: () => rm(lock, { force: true }) };
 }
 
@@ -52,8 +52,17 @@ async function takeLock(lock: string, path: string): Promise<void> {
   }
 }
 
-async function throwAway({ kafka, postgres }: { readonly kafka: string; readonly postgres: string }): Promise<void> {
+interface Thrown {
+  readonly kafka: string;
+  readonly postgres: string;
+  /** serve's, where no other folder is configured. */
+  readonly spool: string;
+}
+
+async function throwAway({ kafka, postgres, spool }: Thrown): Promise<void> {
   await rm(kafka, { recursive: true, force: true });
+  // What waits in it was meant for that Kafka.
+  await rm(spool, { recursive: true, force: true });
   await rm(postgres, { recursive: true, force: true });
   await rm(await postgresDataDir(postgres, await findServerUser()), { recursive: true, force: true });
 }

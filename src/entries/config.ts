@@ -1,3 +1,4 @@
+// What `gbx config --help` prints; the work is in src/commands/config.ts.
 import type { CommandEntry } from '../command-entry.ts';
 import { JSON_OPTION } from './shared.ts';
 

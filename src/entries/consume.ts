@@ -1,3 +1,4 @@
+// What `gbx consume --help` prints; the work is in src/commands/consume.ts.
 import type { CommandEntry } from '../command-entry.ts';
 import { ADMIN, JSON_OPTION, KAFKA, LIMITS, LOAD, LOG, WAREHOUSE } from './shared.ts';
 

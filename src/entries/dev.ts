@@ -1,3 +1,4 @@
+// What `gbx dev --help` prints; the work is in src/commands/dev.ts.
 import type { CommandEntry } from '../command-entry.ts';
 import { ADMIN, HTTP, KAFKA, LIMITS, LOAD, WAREHOUSE } from './shared.ts';
 

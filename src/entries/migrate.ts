@@ -1,3 +1,4 @@
+// What `gbx migrate --help` prints; the work is in src/commands/migrate.ts.
 import type { CommandEntry } from '../command-entry.ts';
 import { JSON_OPTION, KAFKA, LIMITS, LOG, WAREHOUSE } from './shared.ts';
 

@@ -1,3 +1,4 @@
+// What `gbx smoke --help` prints; the work is in src/commands/smoke.ts.
 import type { CommandEntry } from '../command-entry.ts';
 import { JSON_OPTION, LIMITS, LOG, WAREHOUSE } from './shared.ts';
 
@@ -9,7 +10,7 @@ export const smoke: CommandEntry = {
   options: [
     { flags: '--url <url>', type: 'text', default: 'http://127.0.0.1:8000', about: 'Where gbx serve listens.' },
     { flags: '--count <n>', type: 'integer', default: 20, about: 'Exposures to post.' },
-    { flags: '--timeout <seconds>', type: 'integer', default: 120, about: 'Time until all must be in the warehouse.' },
+    { flags: '--timeout <time>', type: 'duration', about: 'Until when all must be in the warehouse (120s).' },
     { flags: '--manifest <file>', type: 'text', about: 'Write down what was sent.' },
     JSON_OPTION,
   ],

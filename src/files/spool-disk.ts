@@ -54,16 +54,14 @@ async function makeFolder(folder: string): Promise<void> {
 }
 
 function createDisk(folder: string): Disk {
-  const made = new Set<string>();
   const at = (name: string): string => join(folder, name);
 
-  /** refused/ and damaged/ are made when they are first needed. */
+  /** refused/ and damaged/ are made when they are needed, again where somebody has moved them away. */
   async function makeFolderOf(name: string): Promise<void> {
     const [first = '', second] = name.split('/');
-    if (second === undefined || made.has(first)) return;
+    if (second === undefined) return;
     await mkdir(at(first), { recursive: true, mode: FOLDER_MODE });
     await syncPath(folder);
-    made.add(first);
   }
 
   return {
@@ -81,7 +79,7 @@ function createDisk(folder: string): Disk {
         await makeFolderOf(to);
         await rename(at(name), at(to));
       }),
-    syncFolder: (sub = undefined) => translated(() => syncPath(sub === undefined ? folder : at(sub))),
+    syncFolder: (sub = undefined) => translated(() => (sub === undefined ? syncPath(folder) : syncPath(at(sub)).catch(unlessGone))),
     pathOf: at,
   };
 }

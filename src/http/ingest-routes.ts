@@ -127,7 +127,7 @@ function explain(outcome: Exclude<AcceptOutcome, { kind: 'accepted' }>): string 
     case 'unavailable':
       return `not stored: ${outcome.reason}; try again`;
     case 'outcome_unknown':
-      return 'sent, but no answer came: post it again with this exposure_id, that cannot double it';
+      return `stored or not, that is not known: ${outcome.reason}; post it again with this exposure_id, that cannot double it`;
     case 'too_large':
       return 'Kafka refuses a record of this size';
   }

@@ -2,11 +2,11 @@
 import type { KafkaMessage } from 'kafkajs';
 import { GbxError } from '../core/errors.ts';
 import type { LogRecord, RecordHeaders } from '../core/exposure/exposure.ts';
+import { headersBytes } from '../core/load/header-bytes.ts';
 import type { UnreadableBatch } from './decode-record.ts';
 
 /** About what V8 takes for a record, its two Buffers and its offset, beside the bytes of key and value. */
 const RECORD_BYTES = 300;
-const HEADER_BYTES = 150;
 const EMPTY = Buffer.alloc(0);
 const NO_HEADERS: RecordHeaders = Object.freeze({});
 
@@ -31,7 +31,7 @@ export function toLogRecords({ partition, messages }: Batch): FetchedBatch {
     const { key, value } = message;
     bytes += (key?.length ?? 0) + (value?.length ?? 0);
     const headers = toHeaders(message.headers);
-    if (headers !== NO_HEADERS) bytes += Object.keys(headers).length * HEADER_BYTES;
+    if (headers !== NO_HEADERS) bytes += headersBytes(headers);
     records[index] = { partition, offset: BigInt(message.offset), timestampMs: Number(message.timestamp), key, value, headers };
   }
   return { records, bytes };

@@ -14,7 +14,7 @@ export interface ReadRange {
   readonly partition: number;
   /** Inclusive. Where it has expired, reading begins at the log's start. */
   readonly from: bigint;
-  /** Exclusive. Beyond the end of the log: what comes is waited for. */
+  /** Exclusive. Beyond the end of the log: what comes is waited for, while something comes. */
   readonly to: bigint;
 }
 
@@ -33,8 +33,9 @@ export interface LogReader {
    * Ends when `to` is reached, holes of compaction and marks of transactions included, or when the signal aborts. Reads one
    * fetch ahead. Several may read at a time.
    *
-   * @throws {GbxError} GBX_TOPIC_MISSING, GBX_TOPIC_CHANGED where the log ends before `from`, GBX_BATCH_UNREADABLE, GBX_KAFKA_AUTH, GBX_KAFKA_TLS,
-   *   GBX_KAFKA_UNREACHABLE after half a minute in vain
+   * @throws {GbxError} GBX_TOPIC_MISSING, GBX_TOPIC_CHANGED where the log ends before `from`, or before `to` and nothing comes for half
+   *   a minute, GBX_BATCH_UNREADABLE, GBX_KAFKA_AUTH, GBX_KAFKA_TLS, GBX_KAFKA_UNREACHABLE after half a minute in vain, also where
+   *   a transaction that stays open hides what is there
    */
   read(range: ReadRange, signal?: AbortSignal): AsyncIterable<LogChunk>;
 }
@@ -47,7 +48,7 @@ interface Deps {
 }
 
 interface LogReaderOptions {
-  /** How long a partition may give no answer. @default 30 s */
+  /** How long a partition may give no answer, or nothing new. @default 30 s */
   readonly patienceMs?: number;
 }
 
@@ -95,14 +96,19 @@ async function* read(deps: Deps, range: ReadRange, signal?: AbortSignal): AsyncG
 async function patiently(deps: Deps, range: ReadRange, signal?: AbortSignal): Promise<LogChunk | undefined> {
   const { cluster, clock, random, patienceMs } = deps;
   let sinceMs = clock.elapsed();
+  let emptySinceMs: number | undefined;
+  let stuck: GbxError | undefined;
   let from = range.from;
   for (let attempt = 0; !signal?.aborted; attempt++) {
     try {
-      const chunk = await fetchOnce(cluster, { ...range, from });
-      if (chunk !== undefined) return chunk;
+      const fetched = await fetchOnce(cluster, { ...range, from });
+      if (fetched.kind === 'chunk') return fetched.chunk;
       sinceMs = clock.elapsed();
+      emptySinceMs ??= sinceMs;
       attempt = 0;
+      if (sinceMs - emptySinceMs >= patienceMs) stuck = nothingComes({ ...range, from }, fetched.end);
     } catch (error) {
+      emptySinceMs = undefined;
       const failure = cluster.translate(error, `read partition ${range.partition} of the topic ${range.topic}`, 'GBX_KAFKA_UNREACHABLE');
       const waitedMs = clock.elapsed() - sinceMs;
       if (protocolTypeOf(error) === 'OFFSET_OUT_OF_RANGE') {
@@ -116,6 +122,7 @@ async function patiently(deps: Deps, range: ReadRange, signal?: AbortSignal): Pr
       // What it throws, the next attempt meets as well.
       await cluster.refreshMetadata().catch(() => undefined);
     }
+    if (stuck !== undefined) throw stuck;
   }
   return undefined;
 }
@@ -136,8 +143,19 @@ function endsBefore({ topic, partition, from }: ReadRange): GbxError {
   return new GbxError('GBX_TOPIC_CHANGED', `Cannot read ${topic}/${partition} from offset ${from} as the log ends before it`);
 }
 
-/** Undefined where nothing came within the wait. */
-async function fetchOnce(cluster: Cluster, { topic, partition, from, to }: ReadRange): Promise<LogChunk | undefined> {
+function nothingComes({ topic, partition, from, to }: ReadRange, end: bigint | undefined): GbxError {
+  const place = `Cannot read ${topic}/${partition} from offset ${from} to ${to}`;
+  if (end === undefined) return new GbxError('GBX_KAFKA_UNREACHABLE', `${place} as its leader gives no answer for it`);
+  if (end < to) return new GbxError('GBX_TOPIC_CHANGED', `${place} as the log ends at ${end} and nothing comes`);
+  return new GbxError('GBX_KAFKA_UNREACHABLE', `${place} as nothing is given although the log ends at ${end}: a transaction stays open`, {
+    hint: 'find its producer: kafka-transactions.sh find-hanging',
+  });
+}
+
+/** `end`: of the log, where nothing came within the wait. */
+type Fetched = { readonly kind: 'chunk'; readonly chunk: LogChunk } | { readonly kind: 'empty'; readonly end: bigint | undefined };
+
+async function fetchOnce(cluster: Cluster, { topic, partition, from, to }: ReadRange): Promise<Fetched> {
   await cluster.addTargetTopic(topic);
   await cluster.refreshMetadataIfNecessary();
   const [nodeId] = Object.keys(cluster.findLeaderForPartitions(topic, [partition]));
@@ -152,13 +170,14 @@ async function fetchOnce(cluster: Cluster, { topic, partition, from, to }: ReadR
     topics: [{ topic, partitions: [{ partition, fetchOffset: String(from), maxBytes: FETCH_BYTES_MAX }] }],
   });
   const fetched = responses[0]?.partitions[0];
-  if (fetched === undefined) return undefined;
+  if (fetched === undefined) return { kind: 'empty', end: undefined };
   const { messages, unreadable } = splitUnreadable(fetched.messages);
   const nextOffset = smaller(to, larger(from, BigInt(messages.at(-1)?.offset ?? -1) + 1n));
   // What comes before a batch that cannot be read is given first.
   if (nextOffset === from && unreadable !== undefined) throw unreadableError({ topic, partition, ...unreadable });
-  if (nextOffset === from) return undefined;
-  return { partition, nextOffset, ...toLogRecords({ partition, messages: visible({ ...fetched, messages }, { from, to }) }) };
+  if (nextOffset === from) return { kind: 'empty', end: BigInt(fetched.highWatermark) };
+  const records = toLogRecords({ partition, messages: visible({ ...fetched, messages }, { from, to }) });
+  return { kind: 'chunk', chunk: { partition, nextOffset, ...records } };
 }
 
 function visible({ messages, abortedTransactions = [] }: FetchedPartition, { from, to }: Pick<ReadRange, 'from' | 'to'>): FetchedMessage[] {

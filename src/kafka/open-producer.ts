@@ -22,12 +22,17 @@ const ATTEMPT_MS = 6_000;
 /** How long a frozen broker can go on being taken for the leader. */
 const METADATA_AGE_MS_MAX = 5_000;
 
+export interface SendOptions {
+  /** With gzip: for records that are too large as they are. @default false */
+  readonly isCompressed?: boolean;
+}
+
 export interface RecordProducer {
   /**
    * One attempt to write all the records; one outcome a record, in their order. Never throws for what the network or
    * the broker does. A batch that is too large is halved until it fits or a single record is refused.
    */
-  send(topic: string, records: readonly ProducerRecord[]): Promise<readonly SendOutcome[]>;
+  send(topic: string, records: readonly ProducerRecord[], options?: SendOptions): Promise<readonly SendOutcome[]>;
   /** False while no broker answers: sends fail at once then, and it heals by itself. */
   isUp(): boolean;
   /** How many partitions the topic has; undefined where there is none. @throws {GbxError} GBX_KAFKA_UNREACHABLE */
@@ -65,7 +70,7 @@ export async function openProducer(connection: KafkaConnection, options: Produce
     await admin[Symbol.asyncDispose]();
   }
 
-  async function send(topic: string, records: readonly ProducerRecord[]): Promise<readonly SendOutcome[]> {
+  async function send(topic: string, records: readonly ProducerRecord[], options: SendOptions = {}): Promise<readonly SendOutcome[]> {
     let partitionCount: number | undefined;
     try {
       partitionCount = await topics.partitionCount(topic);
@@ -79,6 +84,7 @@ export async function openProducer(connection: KafkaConnection, options: Produce
       const results = await sendOnce(
         topic,
         planned.map(({ partition, indexes }) => ({ partition, records: indexes.flatMap((index) => records[index] ?? []) })),
+        options,
       );
       for (const [place, index] of planned.flatMap(({ indexes }) => indexes).entries()) outcomes[index] = results[place] ?? NOT_TRIED;
       if (!results.every(({ kind }) => kind === 'acked' || kind === 'refused')) break;
@@ -87,8 +93,8 @@ export async function openProducer(connection: KafkaConnection, options: Produce
   }
 
   /** One outcome a record, part by part. What the broker finds wrong is looked for by sending smaller parts. */
-  async function sendOnce(topic: string, parts: readonly Part[]): Promise<readonly SendOutcome[]> {
-    const outcomes = await sendParts(topic, parts, deps);
+  async function sendOnce(topic: string, parts: readonly Part[], options: SendOptions): Promise<readonly SendOutcome[]> {
+    const outcomes = await sendParts(topic, parts, { ...deps, ...options });
     if (outcomes.some(({ kind }) => kind === 'not-sent' || kind === 'unknown')) topics.suspect();
     const byRecord: SendOutcome[] = [];
     for (const [place, part] of parts.entries()) {
@@ -96,7 +102,7 @@ export async function openProducer(connection: KafkaConnection, options: Produce
       const smaller = outcome.kind === 'refused' ? split(part, parts.length) : [];
       if (smaller.length === 0) byRecord.push(...part.records.map(() => outcome));
       for (const one of smaller) {
-        const results = await sendOnce(topic, [one]);
+        const results = await sendOnce(topic, [one], options);
         byRecord.push(...(parts.length > 1 ? results.map(maybeStored) : results));
       }
     }

@@ -4,6 +4,8 @@ import { createRequire } from 'node:module';
 import { decodeBatches, isRecordBatches } from './decode-batches.ts';
 import type { DecodedMessage } from './decode-record.ts';
 import { patchClock } from './patch-clock.ts';
+import { patchCoordinator } from './patch-coordinator.ts';
+import { patchSilence } from './patch-silence.ts';
 
 export const PATCHED_VERSION = '2.2.4';
 
@@ -30,6 +32,12 @@ interface Runner {
   onCrash(error: unknown): Promise<void>;
   start(): Promise<void>;
   readonly logger: { error(message: string): void };
+}
+
+interface Batch {
+  readonly fetchedOffset: string;
+  isEmpty(): boolean;
+  firstOffset(): string | null;
 }
 
 interface Decoder {
@@ -64,8 +72,11 @@ export function patchKafkaJs(): boolean {
   patchReconnect(connection.prototype);
   patchLastBroker(pool.prototype);
   patchCrash(load('kafkajs/src/consumer/runner'));
+  patchBatch(load('kafkajs/src/consumer/batch'));
   patchDecoder(load);
   patchClock(load);
+  patchSilence(load);
+  patchCoordinator(load);
   return true;
 }
 
@@ -118,6 +129,17 @@ function patchCrash({ prototype }: Patchable<Runner>): void {
       }
     };
     return original.call(this);
+  };
+}
+
+/**
+ * Of a batch that is passed over kafkajs tells an event with its first offset, that of the first mark in it; from where it was
+ * fetched tells whether it follows on what was read, or belongs to a position from before a seek.
+ */
+function patchBatch({ prototype }: Patchable<Batch>): void {
+  const original = prototype.firstOffset;
+  prototype.firstOffset = function firstOrFetched(this: Batch) {
+    return this.isEmpty() ? this.fetchedOffset : original.call(this);
   };
 }
 

@@ -1,6 +1,6 @@
 // One attempt to write records to some partitions, each partition with an honest word on what became of its records:
 // kafkajs's own errors do not tell whether anything left this process, nor which partition they are about.
-import type { Message, Producer, RecordMetadata } from 'kafkajs';
+import { CompressionTypes, type Message, type Producer, type RecordMetadata } from 'kafkajs';
 import type { SendOutcome } from '../core/accept/ports.ts';
 import type { Clock } from '../core/clock.ts';
 import type { GbxError } from '../core/errors.ts';
@@ -20,6 +20,7 @@ interface SendDeps {
   readonly ackTimeoutMs: number;
   /** For the whole attempt: connecting, sending, the answer. */
   readonly attemptMs: number;
+  readonly isCompressed?: boolean;
 }
 
 /** Of one part. `refused`: the broker took something of this send for wrong, this part or another one. */
@@ -40,7 +41,8 @@ export async function sendParts(topic: string, parts: readonly Part[], deps: Sen
   const limit = new AbortController();
   const late = deps.clock.sleep(deps.attemptMs, limit.signal).then(() => 'late' as const);
   const messages = watched.flatMap((part) => part.messages);
-  const work = deps.producer.send({ topic, acks: -1, timeout: deps.ackTimeoutMs, messages });
+  const how = deps.isCompressed === true ? { compression: CompressionTypes.GZIP } : {};
+  const work = deps.producer.send({ topic, acks: -1, timeout: deps.ackTimeoutMs, messages, ...how });
   try {
     const result = await Promise.race([work, late]);
     if (result === 'late') {

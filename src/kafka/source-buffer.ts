@@ -8,8 +8,6 @@ export interface SourceControls {
   pauseAll(): void;
   resume(partitions: readonly number[]): void;
   seek(partition: number, offset: bigint): void;
-  /** Runs once all promises that are settled by now have been acted upon. */
-  later(work: () => void): void;
 }
 
 interface FetchedRecords {
@@ -24,7 +22,7 @@ interface FetchedRecords {
 /** A stretch of the log that holds nothing to be read: marks of transactions, compacted records. */
 interface SkippedOffsets {
   readonly partition: number;
-  /** Where the stretch is known to begin, for a partition whose position was lost. */
+  /** From where it was fetched. */
   readonly firstOffset: bigint;
   readonly nextOffset: bigint;
   readonly endOffset: bigint;
@@ -68,8 +66,6 @@ interface BufferState extends SourceBufferOptions {
   assigned: ReadonlySet<number>;
   /** Of the partitions that were sought: what the next records follow on; undefined once that is unknown. */
   readonly positions: Map<number, bigint | undefined>;
-  /** Sought a moment ago: an answer of the broker to the former position may still be on its way through kafkajs. */
-  readonly settling: Set<number>;
 }
 
 export function createSourceBuffer(options: SourceBufferOptions): SourceBuffer {
@@ -81,9 +77,8 @@ export function createSourceBuffer(options: SourceBufferOptions): SourceBuffer {
     joinWaits: false,
     assigned: new Set(),
     positions: new Map(),
-    settling: new Set(),
   };
-  const { positions, settling } = state;
+  const { positions } = state;
   return {
     joined: (partitions) => join(state, partitions),
     accepts: (partition) => positions.has(partition),
@@ -92,9 +87,10 @@ export function createSourceBuffer(options: SourceBufferOptions): SourceBuffer {
       if (positions.has(fetched.partition)) enqueue(state, { kind: 'records', ...fetched });
     },
     skip: ({ firstOffset, ...skipped }) => {
-      if (!positions.has(skipped.partition) || settling.has(skipped.partition)) return;
-      const fetchOffset = positions.get(skipped.partition) ?? firstOffset;
-      enqueue(state, { kind: 'records', ...skipped, fetchOffset, records: [], bytes: 0 });
+      if (!positions.has(skipped.partition)) return;
+      // Asked for before a seek; a stretch beyond the position is given as it is, for whoever takes it to see the gap.
+      if (skipped.nextOffset <= (positions.get(skipped.partition) ?? firstOffset)) return;
+      enqueue(state, { kind: 'records', ...skipped, fetchOffset: firstOffset, records: [], bytes: 0 });
     },
     positionLost: (partition) => {
       if (positions.has(partition)) positions.set(partition, undefined);
@@ -110,7 +106,6 @@ export function createSourceBuffer(options: SourceBufferOptions): SourceBuffer {
 function join(state: BufferState, partitions: readonly number[]): void {
   state.assigned = new Set(partitions);
   state.positions.clear();
-  state.settling.clear();
   state.bytes = 0;
   state.joinWaits = true;
   state.controls.pauseAll();
@@ -128,18 +123,14 @@ function enqueue(state: BufferState, event: RecordsEvent): void {
 }
 
 function seek(state: BufferState, wanted: ReadonlyMap<number, bigint>): void {
-  const { assigned, positions, settling, controls } = state;
+  const { assigned, positions, controls } = state;
   const sought = [...wanted].filter(([partition]) => assigned.has(partition));
   state.queue = state.queue.filter((event) => event.kind === 'joined' || !wanted.has(event.partition));
   state.bytes = state.queue.reduce((sum, event) => sum + (event.kind === 'records' ? event.bytes : 0), 0);
   for (const [partition, offset] of sought) {
     positions.set(partition, offset);
-    settling.add(partition);
     controls.seek(partition, offset);
   }
-  controls.later(() => {
-    for (const [partition] of sought) settling.delete(partition);
-  });
   controls.resume(sought.map(([partition]) => partition));
   makeRoom(state);
 }

@@ -33,12 +33,15 @@ interface Pending<T> {
 const BACKOFF = { firstMs: 200, maxMs: 3_000 };
 /** Then the caller hears of it, holds its batch and says so; what is written by then is not written again. */
 const ATTEMPTS_MAX = 5;
+/** Kafka's names for it. */
+const NOT_ITS_SIZE = /\bINVALID_(?:TIMESTAMP|RECORD)\b/;
 
 /**
  * Tries a few times, or until the signal aborts; a copy may be written twice, and is known by its `gbx-origin`.
  *
- * @throws {GbxError} GBX_TOPIC_MISSING; GBX_SEND_UNKNOWN where no acknowledgement comes; GBX_RECORD_TOO_LARGE once all the
- *   others are written: those that were not told of then are the ones that the topic does not take.
+ * @throws {GbxError} GBX_TOPIC_MISSING; GBX_SEND_UNKNOWN where no acknowledgement comes; GBX_RECORD_TOO_LARGE, or
+ *   GBX_RECORD_REFUSED where it is not their size, once all the others are written: those that were not told of then are the
+ *   ones that the topic does not take.
  */
 export async function writeCopies<T extends { readonly record: LogRecord }>(
   producer: RecordProducer,
@@ -53,6 +56,8 @@ export async function writeCopies<T extends { readonly record: LogRecord }>(
     const outcomes = await producer.send(
       topic,
       pending.map(({ item, brief }) => asCopy(item.record, headersOf(item, { nowMs, brief }), nowMs)),
+      // What came compressed may be larger than any topic takes without.
+      { isCompressed: pending.some(({ brief }) => brief) },
     );
     const left: Pending<T>[] = [];
     for (const [index, { item, brief }] of pending.entries()) {
@@ -69,7 +74,7 @@ export async function writeCopies<T extends { readonly record: LogRecord }>(
     await clock.sleep(backoffMs(attempt, BACKOFF, random), signal);
   }
   const [first] = refused;
-  if (first !== undefined) throw tooLarge(options, first.item.record, { reason: first.reason, count: refused.length });
+  if (first !== undefined) throw notTaken(options, first.item.record, { reason: first.reason, count: refused.length });
 }
 
 /** Stamped with the present, so that the topic's retention counts from there. */
@@ -91,14 +96,16 @@ function givenUp({ topic, what }: Named, count: number, outcomes: readonly SendO
   });
 }
 
-function tooLarge(
+function notTaken(
   { topic, what }: Named,
   { partition, offset }: LogRecord,
   { reason, count }: { reason: string; count: number },
 ): GbxError {
   const others = count > 1 ? ` and ${count - 1} more` : '';
   const where = `the record at partition ${partition}, offset ${offset}${others}`;
-  return new GbxError('GBX_RECORD_TOO_LARGE', `Cannot write ${where} to the ${what} as ${reason}`, {
+  const message = `Cannot write ${where} to the ${what} as ${reason}`;
+  if (NOT_ITS_SIZE.test(reason)) return new GbxError('GBX_RECORD_REFUSED', message);
+  return new GbxError('GBX_RECORD_TOO_LARGE', message, {
     hint: `raise max.message.bytes of the topic ${topic} above that of the topic it comes from`,
   });
 }

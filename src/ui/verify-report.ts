@@ -90,14 +90,30 @@ function formatNotes(report: VerifyReport): string[] {
     [absent, 'not in the table, which is right: refused, or without a clear answer'],
     [expired, 'records of the range, at most, have expired: they could not be seen'],
     [phantomDoubt === undefined ? 0 : strangeRows, `rows from elsewhere could not be judged: ${DOUBTS[phantomDoubt ?? 'manifest']}`],
+    [report.crowded, 'more records under ids that 50 others have were not looked at: an id is for one exposure'],
     [report.unexamined, 'too many to look at one by one: counted as what they look like'],
   ];
   const lines = notes.filter(([number, text]) => number > 0 && !text.endsWith(': ')).map(([number, text]) => `- ${count(number)} ${text}`);
+  lines.push(...explainMissing(report));
   if (letters.kind === 'no-topic') lines.push('- there is no dead-letter topic');
   if (letters.kind === 'unreadable') lines.push('- the dead letters may not be read: nothing that is in the table needs them');
   if (letters.kind === 'read' && letters.expired > 0)
     lines.push(`- ${count(letters.expired)} dead letters have expired: what they were shows as missing`);
   return lines;
+}
+
+/** What missing exposures may be, that only a person can know. */
+function explainMissing({ account, runId, mayHaveBegunAt }: VerifyReport): string[] {
+  if (account.totals.missing === 0) return [];
+  if (runId !== undefined) {
+    return ['- what is missing may be on its way still: in a spool of gbx serve, or written since the topic was read. Verify again later'];
+  }
+  if (mayHaveBegunAt === undefined) return [];
+  const places = [...mayHaveBegunAt].map(([partition, offset]) => `${partition}:${offset}`).join(',');
+  return [
+    '- all that is missing lies before what was loaded. Where gbx consume began there (--start-from latest, a cut-over):',
+    `    gbx verify --from ${places}`,
+  ];
 }
 
 /** Where something is wrong, where it is. */

@@ -49,7 +49,7 @@ export async function flushBatch(session: Session, request: FlushRequest, deps: 
   }
   const insertMs = lap();
 
-  await commit(session);
+  await commit(session, deps.wholeTable);
   return { kind: 'loaded', inserted, durations: { stageMs, lockMs, insertMs, commitMs: lap() } };
 }
 
@@ -101,7 +101,7 @@ export async function insertWhatLacks(
 ): Promise<number> {
   if (request.rows.length === 0) return 0;
   const createdAt = formatSqlTimestamp(request.createdAtMs * 1000);
-  if (wholeTable) return (await session.query(INSERT_WHOLE, { values: [createdAt] })).count;
+  if (wholeTable) return (await session.query(INSERT_WHOLE, { values: [createdAt], comparesWhole: true })).count;
   let inserted = 0;
   for (const window of request.windows) {
     inserted += (await session.query(INSERT_WINDOW, { values: [...boundsOf(window), createdAt] })).count;
@@ -133,14 +133,14 @@ async function findReused(session: Session, request: FlushRequest, wholeTable: b
   };
   if (wholeTable) take(await session.query(REUSED_WHOLE));
   else for (const window of request.windows) take(await session.query(REUSED_WINDOW, { values: boundsOf(window) }));
-  return [...new Set(found)].filter((id) => !request.reusedKnown.has(id));
+  return [...new Set(found)];
 }
 
 /** From here on an error says nothing of the batch, unless the server itself says that it rolled back. */
-async function commit(session: Session): Promise<void> {
+async function commit(session: Session, comparesWhole: boolean): Promise<void> {
   let command: string;
   try {
-    command = (await session.query('COMMIT')).command;
+    command = (await session.query('COMMIT', { comparesWhole })).command;
   } catch (error) {
     if (error instanceof GbxError && isSureRollback(error)) throw error;
     const message = error instanceof Error ? error.message : String(error);

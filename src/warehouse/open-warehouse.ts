@@ -11,11 +11,10 @@ import { flushBatch } from './flush.ts';
 import { readLedger } from './ledger.ts';
 import { watchLock } from './lock-holder.ts';
 import { openSession, type Session } from './session.ts';
-import { sqlstateOf } from './translate-error.ts';
+import { sqlstateOf, UNIQUE_VIOLATION } from './translate-error.ts';
 import { tryRows } from './try-rows.ts';
 
 const LEDGER = 'growthbook.gbx_ledger';
-const UNIQUE_VIOLATION = '23505';
 
 /** Nothing is connected before the first call. Calls wait for each other. */
 export function openWarehouse(connection: WarehouseConnection): Warehouse & AsyncDisposable {
@@ -80,10 +79,11 @@ export function openWarehouse(connection: WarehouseConnection): Warehouse & Asyn
         return outcome;
       }),
     async tryRows(rows) {
-      const refusal = await inTurn((opened) =>
+      const result = await inTurn((opened) =>
         tryRows(opened, rows, { fill: fillOf(opened), nowMs: connection.clock.now(), wholeTable }).catch(noteConflict),
       );
-      if (refusal !== undefined) throw refusal;
+      if (result instanceof GbxError) throw result;
+      return result;
     },
     /** Ends what runs: its caller gets an error. */
     [Symbol.asyncDispose]: async () => {

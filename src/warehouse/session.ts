@@ -32,6 +32,7 @@ interface Statement {
   /** Replaces the session's own words in an error. */
   readonly doing?: string;
   readonly waitsForLock?: boolean;
+  readonly comparesWhole?: boolean;
 }
 
 export interface Session extends AsyncDisposable {
@@ -179,8 +180,8 @@ function createSession(connection: WarehouseConnection, { link, place, server, s
     }
   }
 
-  function placeOf({ doing, waitsForLock }: Statement): ErrorPlace {
-    return { ...place, ...(doing === undefined ? {} : { doing }), ...(waitsForLock === undefined ? {} : { waitsForLock }) };
+  function placeOf({ doing = place.doing, waitsForLock = false, comparesWhole = false }: Statement): ErrorPlace {
+    return { ...place, doing, waitsForLock, comparesWhole };
   }
 
   return {

@@ -9,6 +9,8 @@ export interface ErrorPlace {
   readonly doing: string;
   /** The statement waits for the lock of the ledger: its timeout is contention, not strain. */
   readonly waitsForLock?: boolean;
+  /** The rows were compared with the whole table: no copy of them stands there, so a key that does is another one's. */
+  readonly comparesWhole?: boolean;
 }
 
 /** The server's own words behind a GbxError, as its cause; without the detail, which quotes rows. */
@@ -27,6 +29,8 @@ export function isServerCause(value: unknown): value is ServerCause {
 export function sqlstateOf(error: unknown): string | undefined {
   return error instanceof GbxError && isServerCause(error.cause) ? error.cause.sqlstate : undefined;
 }
+
+export const UNIQUE_VIOLATION = '23505';
 
 // Longest prefix wins. Sources: PostgreSQL "Appendix A. Error Codes"; what Redshift reports as XX000 is told apart by text.
 const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
@@ -47,12 +51,15 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
   '42601': 'GBX_BUG',
   '42P02': 'GBX_BUG',
   '42P18': 'GBX_BUG',
+  '44': 'GBX_ROW_REFUSED',
   '53': 'GBX_WAREHOUSE_OVERLOADED',
   '54': 'GBX_ROW_REFUSED',
   '55P03': 'GBX_WAREHOUSE_BUSY',
   '57014': 'GBX_WAREHOUSE_OVERLOADED',
   '57P': 'GBX_WAREHOUSE_UNREACHABLE',
   '58': 'GBX_WAREHOUSE_OVERLOADED',
+  // RAISE and ASSERT of a trigger: gbx calls no procedure.
+  P0: 'GBX_ROW_REFUSED',
 };
 
 const TLS_CODES = /^(CERT_|SELF_SIGNED_|UNABLE_TO_|DEPTH_ZERO_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|EPROTO$|HOSTNAME_MISMATCH$)/;
@@ -125,6 +132,7 @@ function translateServerError(error: unknown, place: ErrorPlace): GbxError {
 function codeOf(error: ServerError, place: ErrorPlace): ErrorCode {
   if (error.code === 'XX000') return codeOfInternal(error.message);
   if (error.code === '57014' && place.waitsForLock === true) return 'GBX_WAREHOUSE_BUSY';
+  if (error.code === UNIQUE_VIOLATION && place.comparesWhole === true) return 'GBX_ROW_REFUSED';
   if (error.code === '28000' && wantsTls(error, place)) return 'GBX_WAREHOUSE_TLS';
   for (const length of [5, 3, 2]) {
     const code = BY_SQLSTATE[error.code.slice(0, length)];
@@ -153,6 +161,8 @@ function hintFor(error: ServerError, place: ErrorPlace): string | undefined {
 
 /** The server's sentence; in the classes that speak of data, without what it quotes. */
 function withoutValues(error: ServerError): string {
+  // Whoever wrote the trigger chose the words, values among them.
+  if (error.code.startsWith('P0')) return 'a trigger raised an exception';
   if (!/^(22|23)/.test(error.code)) return error.message;
   return error.message.replace(/: ".*$/s, '').replace(/\((?:[^()]*)\)=\(.*\)/gs, '(...)');
 }

@@ -59,7 +59,7 @@ const LINES = PAGES.flatMap((page) => commandLines(page, readFileSync(join(ROOT,
 /** Asks and writes nothing outside, ends by itself, and needs nothing but Kafka and the warehouse. */
 function onlyAsks([name = '', action = '', ...rest]: readonly string[]): boolean {
   if (rest.includes('--watch') || action === '--watch') return false;
-  if (['config', 'doctor', 'help', 'completion', 'lag'].includes(name) || name.startsWith('--')) return true;
+  if (['config', 'doctor', 'help', 'completion', 'lag', 'find'].includes(name) || name.startsWith('--')) return true;
   return name === 'migrate' && ['status', 'plan'].includes(action);
 }
 

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -88,6 +90,25 @@ test('SIGTERM without Kafka: 75 with path and number; --drain-only says 75 too u
   expect(drain.stdout()).toContain('200 records are in Kafka');
   expect((await idsIn(topic)).sort()).toEqual([...ids].sort());
   expect(await spool.segments()).toEqual([]);
+});
+
+test('SIGTERM while a client does not finish its body, without Kafka: 75 with folder and number all the same', async () => {
+  const topic = await createTopic();
+  await using serve = await spool.serve({ topic, brokers: NO_KAFKA, env: { GBX_DRAIN_TIMEOUT_SECONDS: '1' } });
+  expect((await serve.post(spooledExposure('kept'))).status).toBe(200);
+  const client = connect(Number(new URL(serve.url).port), '127.0.0.1');
+  try {
+    await once(client, 'connect');
+    client.on('error', () => undefined);
+    client.write('POST /exposure HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100\r\n\r\n{');
+    // On a connection of its own, so that the server has read what came before.
+    expect((await serve.readyz()).status).toBe(200);
+    serve.process.signal('SIGTERM');
+    expect(await serve.process.exit()).toMatchObject({ code: 75 });
+    for (const words of ['serve.drain_cut_off', '1 records', spool.dir]) expect(serve.process.stderr()).toContain(words);
+  } finally {
+    client.destroy();
+  }
 });
 
 test('--drain-only on a folder that is not there: 78, and none is made', async () => {

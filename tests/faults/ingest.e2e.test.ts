@@ -48,7 +48,7 @@ function attack(serve: Serving): Attack {
     if (sent > 0) socket.write(HEAD);
     for (; !stopping.signal.aborted && !socket.destroyed; sent++) {
       socket.write(text[sent] ?? ' ');
-      await systemClock.sleep(500, stopping.signal);
+      await systemClock.sleep(500, stopping.signal); // The pace of a slow client.
     }
   };
   const flood = async (): Promise<void> => {
@@ -58,7 +58,7 @@ function attack(serve: Serving): Attack {
         () => 0,
       );
       answers.set(status, (answers.get(status) ?? 0) + 1);
-      await systemClock.sleep(5, stopping.signal);
+      await systemClock.sleep(5, stopping.signal); // The pace of the flood.
     }
   };
   const running = [...slow.map(drip), flood(), flood()];

@@ -52,6 +52,20 @@ test('a disk reads what is there, cuts, moves and removes, and a removal of noth
   expect(await readdir(dir)).toEqual(['damaged']);
 });
 
+test('a disk makes refused/ and damaged/ again when somebody has moved them away', async () => {
+  const disk = await openSpoolFolder({ path: dir, from }, { isMade: true });
+  for (let round = 0; round < 2; round++) {
+    await (await disk.openAppend('refused/one.ndjson')).close();
+    await (await disk.create('one.spool')).close();
+    await disk.rename('one.spool', 'damaged/one.spool');
+    for (const folder of ['refused', 'damaged'] as const) {
+      expect(await disk.list(folder)).toHaveLength(1);
+      await rm(join(dir, folder), { recursive: true });
+      await disk.syncFolder(folder);
+    }
+  }
+});
+
 test('a disk names what the system refuses, writes over nothing and follows no link', async () => {
   const disk = await openSpoolFolder({ path: dir, from }, { isMade: true });
   await writeFile(join(dir, 'elsewhere'), 'safe');

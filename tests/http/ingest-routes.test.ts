@@ -98,6 +98,13 @@ test('POST /exposure answers 503 when it could not be sent in time, 504 when no 
   ]);
 });
 
+test('POST /exposure says in a 504 what gave no answer, Kafka or a disk, and that the same id may be posted again', async () => {
+  await using api = await openTestServer();
+  const body = await bodyOf(await api.post('/exposure', { ...EXPOSURE, ds_user_id: 'user-unknown' }));
+  expect(body.error?.message).toContain('no answer from Kafka in time');
+  expect(body.error?.message).toContain('post it again with this exposure_id');
+});
+
 test('POST /exposure answers 200 with the id, and copies no header of the client into the record', async () => {
   await using api = await openTestServer();
   const response = await api.post(

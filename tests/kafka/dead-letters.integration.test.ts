@@ -1,4 +1,5 @@
 // Contract: a dead letter on the broker has the bytes, key and headers of the record it was, and says where it came from and why.
+import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { LogRecord } from '../../src/core/exposure/exposure.ts';
@@ -46,7 +47,15 @@ describe('createDeadLetterWriter()', () => {
       undefined,
       'GBX_NOT_JSON',
     ]);
-    await expect(write([letter({ value: Buffer.alloc(2500) })], () => undefined)).rejects.toMatchObject({ code: 'GBX_RECORD_TOO_LARGE' });
+    await expect(write([letter({ value: randomBytes(2500) })], () => undefined)).rejects.toMatchObject({ code: 'GBX_RECORD_TOO_LARGE' });
+  });
+
+  test('compresses a record that fits no other way: it may have come compressed', async () => {
+    const topic = await createTopic({ partitions: 1 });
+    await using producer = await openProducer(connectionTo(), { topics: [topic] });
+    const write = createDeadLetterWriter(producer, { topic, sourceTopic: 'exposures', clock: systemClock, random: Math.random });
+    await write([letter({ value: Buffer.alloc(3_000_000, 'x') }), letter({ value: Buffer.from('small') })], () => undefined);
+    expect((await readAll(topic, 2)).map(({ value }) => value?.length).sort()).toEqual([3_000_000, 5]);
   });
 
   test('keeps bytes, key and headers, nulls and bytes that are no text', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { SendOutcome } from '../../src/core/accept/ports.ts';
 import type { DeadLetter } from '../../src/core/load/ports.ts';
 import { createDeadLetterWriter } from '../../src/kafka/dead-letters.ts';
+import type { SendOptions } from '../../src/kafka/open-producer.ts';
 import type { ProducerRecord } from '../../src/kafka/plan-sends.ts';
 import { type ManualClock, manualClock, seededRandom } from '../support/clock.ts';
 
@@ -18,18 +19,20 @@ function letter(offset: number): DeadLetter {
 /** A producer whose sends end as the script says, then well. */
 function writer(...script: SendOutcome[][]) {
   const sent: ProducerRecord[][] = [];
+  const compressed: boolean[] = [];
   const clock = manualClock();
   const state: { partitions: number | undefined } = { partitions: 3 };
   const producer = {
-    send: async (_topic: string, records: readonly ProducerRecord[]) => {
+    send: async (_topic: string, records: readonly ProducerRecord[], options?: SendOptions) => {
       sent.push([...records]);
+      compressed.push(options?.isCompressed ?? false);
       return script.shift() ?? records.map(() => ACKED);
     },
     isUp: () => true,
     partitionCount: async () => state.partitions,
   };
   const write = createDeadLetterWriter(producer, { topic: 'dlq', sourceTopic: 'exposures', clock, random: seededRandom(1) });
-  return { write, sent, clock, state };
+  return { write, sent, compressed, clock, state };
 }
 
 const nobody = (): void => undefined;
@@ -60,13 +63,20 @@ describe('createDeadLetterWriter()', () => {
   });
 
   test('leaves the message out of a letter that is too large, and throws where that is not enough', async () => {
-    const { write, sent, clock } = writer([TOO_LARGE], [TOO_LARGE]);
+    const { write, sent, compressed, clock } = writer([TOO_LARGE], [TOO_LARGE]);
     const outcome = expect(write([letter(7)], nobody)).rejects.toMatchObject({
       code: 'GBX_RECORD_TOO_LARGE',
       message: expect.stringContaining('partition 1, offset 7'),
     });
     await drive(clock, outcome);
     expect(sent.map(([record]) => 'gbx-error-message' in (record?.headers ?? {}))).toEqual([true, false]);
+    expect(compressed).toEqual([false, true]);
+  });
+
+  test('says so where it is not the size that the topic refuses', async () => {
+    const refused: SendOutcome = { kind: 'refused', reason: 'kafka:9092 answers INVALID_RECORD: no key' };
+    const { write, clock } = writer([refused], [refused]);
+    await drive(clock, expect(write([letter(7)], nobody)).rejects.toMatchObject({ code: 'GBX_RECORD_REFUSED', failure: 'row' }));
   });
 
   test('tries those again that were not acknowledged, and only those', async () => {

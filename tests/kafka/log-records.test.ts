@@ -25,6 +25,9 @@ describe('toLogRecords()', () => {
       messages: [message({ key: Buffer.alloc(10), value: Buffer.alloc(1000), headers: { a: 'b' } })],
     }).bytes;
     expect(large - small).toBeGreaterThan(1010);
+    const headers = { name: 'b'.repeat(1_000), many: [Buffer.alloc(300_000), Buffer.alloc(600_000)] };
+    const { bytes } = toLogRecords({ partition: 0, messages: [message({ headers })] });
+    expect(bytes - small).toBeGreaterThan(901_000);
     expect(toLogRecords({ partition: 0, messages: [] })).toEqual({ records: [], bytes: 0 });
   });
 });

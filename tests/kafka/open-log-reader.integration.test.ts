@@ -116,6 +116,30 @@ describe('read()', () => {
     expect(await readAll(reader, { topic, partition: 0, from: 2n, to: 6n })).toEqual([]);
   });
 
+  test('gives up after its patience where a transaction stays open, or where nothing comes after the end of the log', async () => {
+    const topic = await createTopic({ partitions: 1 });
+    await write(topic, ['before']);
+    const producer = client().producer({ transactionalId: `tx-${topic}`, maxInFlightRequests: 1, idempotent: true });
+    await producer.connect();
+    const transaction = await producer.transaction();
+    await transaction.send({ topic, messages: [{ value: 'hidden' }] });
+    await using reader = await openLogReader(connectionTo(), { patienceMs: 1_500 });
+    await expect(readAll(reader, { topic, partition: 0, from: 0n, to: 2n })).rejects.toMatchObject({
+      code: 'GBX_KAFKA_UNREACHABLE',
+      message: expect.stringContaining('transaction'),
+    });
+    await transaction.commit();
+    await producer.disconnect();
+    expect((await readAll(reader, { topic, partition: 0, from: 0n, to: 3n })).map(({ value }) => String(value))).toEqual([
+      'before',
+      'hidden',
+    ]);
+    await expect(readAll(reader, { topic, partition: 0, from: 3n, to: 4n })).rejects.toMatchObject({
+      code: 'GBX_TOPIC_CHANGED',
+      message: expect.stringContaining('ends at 3'),
+    });
+  });
+
   test('gives a record that is larger than a fetch', async () => {
     const topic = await createTopic({ partitions: 1, config: { 'max.message.bytes': '8000000' } });
     const producer = client().producer();

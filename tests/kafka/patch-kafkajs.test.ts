@@ -10,6 +10,7 @@ const load = createRequire(import.meta.url);
 const CONNECTION = 'kafkajs/src/network/connection';
 const QUEUE = 'kafkajs/src/network/requestQueue';
 const POOL = 'kafkajs/src/cluster/brokerPool';
+const BATCH = 'kafkajs/src/consumer/batch';
 const RUNNER = 'kafkajs/src/consumer/runner';
 const FETCH = 'kafkajs/src/protocol/requests/fetch';
 
@@ -32,7 +33,11 @@ describe('patchKafkaJs()', () => {
     [POOL, '9994863e891ac2ab'],
     ['kafkajs/src/protocol/requests/produce/v3/request.js', '993a3db997827088'],
     ['kafkajs/src/consumer/consumerGroup', 'f3e461738585a8dc'],
+    ['kafkajs/src/consumer/offsetManager/index', 'bd1041968ae32232'],
+    ['kafkajs/src/network/connectionPool', 'ecba4ba6fc4f2a6e'],
+    ['kafkajs/src/broker/index', '9cbea8898528c439'],
     [RUNNER, 'fad3247df2e3ba48'],
+    [BATCH, '04ee865724744159'],
     ['kafkajs/src/cluster/index', '3831a6845e4e9fb0'],
     ['kafkajs/src/network/requestQueue/socketRequest', 'dde28f8e26c6d17f'],
     ['kafkajs/src/protocol/requests/fetch/index', 'b0961e16fca52023'],
@@ -97,6 +102,15 @@ describe('patchKafkaJs()', () => {
     const old = load('kafkajs/src/protocol/messageSet')({ messageVersion: 1, compression: 0, entries: [{ key: null, value: 'old' }] });
     const messages = await load(`${FETCH}/v4/decodeMessages`)(new Decoder(new Encoder().writeBytes(old.buffer).buffer));
     expect(messages.map(({ value }: { value: Buffer }) => String(value))).toEqual(['old']);
+  });
+
+  test('lets a batch without records say from where it was fetched, not what stands first in it', () => {
+    const Batch = load(BATCH);
+    const firstOffset = (isControlRecord: boolean): string => {
+      const messages = [{ offset: '7', isControlRecord, batchContext: {} }];
+      return new Batch('t', '5', { partition: 0, highWatermark: '8', abortedTransactions: [], messages }).firstOffset();
+    };
+    expect([firstOffset(true), firstOffset(false)]).toEqual(['5', '7']);
   });
 
   test('tells of a crash though closing the connections fails, and throws nothing into the void', async () => {

@@ -1,5 +1,6 @@
 // Contract: a copy on the broker has the bytes, key and headers of the record it was, whatever their names, beside what gbx says of
 // it; it stands in the partition of its key, or in its own where it has none; one that is too large is told apart from its neighbours.
+import { randomBytes } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { LogRecord } from '../../src/core/exposure/exposure.ts';
@@ -42,7 +43,7 @@ describe('createRequeuer()', () => {
     await using producer = await openProducer(connectionTo(), { topics: [topic] });
     const requeue = createRequeuer(producer, { topic, sourceTopic: topic, clock: systemClock, random: Math.random });
     const told: bigint[] = [];
-    const records = [refused({ offset: 1n, value: Buffer.alloc(2_500) }), refused({ offset: 2n })];
+    const records = [refused({ offset: 1n, value: randomBytes(2_500) }), refused({ offset: 2n })];
     await expect(requeue(records, ({ record }) => void told.push(record.offset))).rejects.toMatchObject({
       code: 'GBX_RECORD_TOO_LARGE',
       message: expect.stringContaining('offset 1'),

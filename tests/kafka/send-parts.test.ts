@@ -121,5 +121,7 @@ describe('sendParts()', () => {
     const message = { key: null, value: Buffer.of(1), partition: 2, timestamp: '7', headers: { a: ['1', '2'] } };
     expect(seen).toEqual({ topic: 't', acks: -1, timeout: 400, messages: [message] });
     expect(all.clock.sleeping()).toBe(0);
+    await sendParts('t', [{ partition: 2, records: [record] }], { ...all, isCompressed: true });
+    expect(seen).toMatchObject({ compression: 1, messages: [message] });
   });
 });

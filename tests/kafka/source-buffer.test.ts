@@ -3,7 +3,6 @@ import { createSourceBuffer } from '../../src/kafka/source-buffer.ts';
 
 function setUp(bytesMax = 100) {
   const calls: string[] = [];
-  const later: (() => void)[] = [];
   let events = 0;
   const buffer = createSourceBuffer({
     bytesMax,
@@ -15,15 +14,11 @@ function setUp(bytesMax = 100) {
       pauseAll: () => void calls.push('pause'),
       resume: (partitions) => void calls.push(`resume ${partitions.join()}`),
       seek: (partition, offset) => void calls.push(`seek ${partition} to ${offset}`),
-      later: (work) => void later.push(work),
     },
   });
-  const settle = (): void => {
-    for (const work of later.splice(0)) work();
-  };
   const push = (partition: number, fetchOffset: bigint, bytes = 10): void =>
     buffer.push({ partition, fetchOffset, nextOffset: fetchOffset + 5n, endOffset: 100n, records: [], bytes });
-  return { buffer, calls, settle, push, events: () => events };
+  return { buffer, calls, push, events: () => events };
 }
 
 /** With an assignment that was taken, and sought to 0. */
@@ -32,7 +27,6 @@ function reading(partitions: readonly number[], bytesMax?: number) {
   all.buffer.joined(partitions);
   all.buffer.take();
   all.buffer.seek(new Map(partitions.map((partition) => [partition, 0n])));
-  all.settle();
   all.calls.length = 0;
   return all;
 }
@@ -120,14 +114,20 @@ describe('createSourceBuffer()', () => {
     expect(buffer.take()).toMatchObject({ fetchOffset: 900n, nextOffset: 901n });
   });
 
-  test('ignores a stretch that was read before the seek it arrives after', () => {
-    const { buffer, settle } = reading([0]);
+  test('ignores a stretch that lies before the seek it arrives after, however late', () => {
+    const { buffer } = reading([0]);
     buffer.seek(new Map([[0, 50n]]));
     buffer.skip({ partition: 0, firstOffset: 5n, nextOffset: 8n, endOffset: 9n });
     expect(buffer.take()).toBeUndefined();
-    settle();
     buffer.skip({ partition: 0, firstOffset: 50n, nextOffset: 51n, endOffset: 51n });
     expect(buffer.take()).toMatchObject({ fetchOffset: 50n, nextOffset: 51n });
+  });
+
+  test('gives a stretch that lies beyond the seek it arrives after as the gap it is', () => {
+    const { buffer } = reading([0]);
+    buffer.seek(new Map([[0, 5n]]));
+    buffer.skip({ partition: 0, firstOffset: 100n, nextOffset: 102n, endOffset: 102n });
+    expect(buffer.take()).toMatchObject({ fetchOffset: 100n, nextOffset: 102n });
   });
 
   test('tells of each event', () => {

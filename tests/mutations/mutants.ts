@@ -194,6 +194,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: '  patchClock(load);',
     replace: '  void patchClock;',
     tests: ['tests/faults/clock.e2e.test.ts'],
-    only: 'F26 an hour back',
+    only: 'stays a member',
   },
 ];

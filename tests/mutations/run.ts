@@ -44,18 +44,33 @@ interface Ran {
 
 function run(cwd: string, args: readonly string[], signal: AbortSignal): Promise<Ran> {
   return new Promise((resolve) => {
-    const child = spawn(process.execPath, [...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, NO_COLOR: '1' } });
+    const child = spawn(process.execPath, [...args], {
+      cwd,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      detached: true,
+      env: { ...process.env, NO_COLOR: '1' },
+    });
     let output = '';
     const stop = (): void => void child.kill('SIGINT');
     const timer = setTimeout(stop, TEST_MS_MAX);
     signal.addEventListener('abort', stop, { once: true });
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (bytes: Buffer) => (output += bytes.toString()));
+    child.once('exit', () => endGroup(child.pid));
     child.once('close', (code) => {
       clearTimeout(timer);
       signal.removeEventListener('abort', stop);
       resolve({ code: code ?? 1, output });
     });
   });
+}
+
+/** A worker that ends at its first failed test leaves the processes of its other tests behind: they are of its group. */
+function endGroup(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, 'SIGKILL');
+  } catch {
+    // Nobody is left.
+  }
 }
 
 const TSC = 'node_modules/typescript/bin/tsc';

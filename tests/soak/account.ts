@@ -80,14 +80,17 @@ export async function readResult(run: SoakRun): Promise<SoakResult> {
   };
 }
 
-/** Until the ledger is at the end of the log and the log grows no more: requeued records come back to it. */
+/** Until the ledger is at the end of the log and both stay there: requeued records come back to the log's end. */
 async function untilStill({ pipeline }: Soak): Promise<void> {
   const deadlineMs = performance.now() + DRAIN_MS_MAX;
   for (;;) {
+    const ends = await endOffsets(pipeline);
     await pipeline.untilDrained({ timeoutMs: Math.max(1_000, deadlineMs - performance.now()) });
-    const before = String([...(await endOffsets(pipeline))]);
     await systemClock.sleep(STILL_MS);
-    if (String([...(await endOffsets(pipeline))]) === before) return;
+    // The same end as before the wait: nothing was written while the ledger came to it.
+    const [after, ledger] = [await endOffsets(pipeline), await pipeline.ledger()];
+    const isStill = [...after].every(([partition, end]) => ends.get(partition) === end && (ledger.get(partition) ?? 0n) >= end);
+    if (isStill) return;
   }
 }
 

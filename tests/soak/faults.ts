@@ -5,6 +5,7 @@ import { logged } from '../support/log-lines.ts';
 import type { Posting } from '../support/posting.ts';
 import type { TestProcess } from '../support/process.ts';
 import type { Progress } from '../support/progress.ts';
+import type { Arrivals } from './arrivals.ts';
 import type { Member } from './fleet.ts';
 import type { PlannedFault } from './schedule.ts';
 import type { SoakServers } from './servers.ts';
@@ -17,6 +18,7 @@ export interface FaultScene {
   readonly consumers: readonly Member[];
   readonly serve: Member;
   readonly progress: Progress;
+  readonly arrivals: Arrivals;
   readonly posting: Posting;
 }
 
@@ -92,9 +94,8 @@ export async function fire(fault: PlannedFault, scene: FaultScene, all: readonly
 }
 
 /** Called when the next fault is due, or at the end: what is not back by then is not back. */
-export function measure({ kind, atMs, lastsMs, sinceMs, partitions }: FiredFault, { progress, posting }: FaultScene): Recovery {
-  const steps = progress.firstStepsMs(sinceMs);
-  const times = partitions.map((partition) => steps.get(partition));
+export function measure({ kind, atMs, lastsMs, sinceMs, partitions }: FiredFault, { arrivals, posting }: FaultScene): Recovery {
+  const times = arrivals.firstRowsMs(sinceMs, partitions);
   const came = times.filter((ms) => ms !== undefined);
   const isConsumer = kind === 'kill-consumer' || kind === 'freeze-consumer';
   const add = isConsumer ? ON_ITS_WAY_MS : 0;

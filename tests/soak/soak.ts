@@ -5,6 +5,7 @@ import { type Posting, postTraffic } from '../support/posting.ts';
 import { watchProgress } from '../support/progress.ts';
 import { startServe } from '../support/serving.ts';
 import { openDatabase, type TestDatabase } from '../support/stack.ts';
+import { watchArrivals } from './arrivals.ts';
 import type { FaultScene } from './faults.ts';
 import { createFleet, type Fleet, type Member, openMember } from './fleet.ts';
 import { CONSUMERS } from './schedule.ts';
@@ -62,6 +63,7 @@ export async function openSoak(servers: SoakServers, { seed, withRefused }: Soak
       }),
     );
     const progress = use(watchProgress(pipeline));
+    const arrivals = use(await watchArrivals(database, PARTITIONS));
     const traffic = createSoakTraffic({ seed: `soak-${seed}`, withRefused });
     const posting = postTraffic(`http://127.0.0.1:${port}`, {
       traffic,
@@ -74,7 +76,7 @@ export async function openSoak(servers: SoakServers, { seed, withRefused }: Soak
     });
     const garbage = sendGarbage(pipeline, PARTITIONS);
     use({ [Symbol.asyncDispose]: async () => void (await Promise.all([posting.stop(), garbage.stop()])) });
-    const scene = { servers, consumers, serve, progress, posting };
+    const scene = { servers, consumers, serve, progress, arrivals, posting };
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
     return { scene, fleet, pipeline, database, posting, garbage, partitions, [Symbol.asyncDispose]: dispose };
   } catch (error) {

@@ -76,6 +76,15 @@ describe('openTcpProxy()', () => {
     await eventually('what was held back', () => client.received() === 'ab' && late.received() === 'c');
   });
 
+  it('deafenOpen() silences the connections that are open, and no later ones', async () => {
+    const client = connect();
+    await echoes(client, 'a');
+    proxy.deafenOpen();
+    client.socket.write('b');
+    await echoes(connect(), 'c');
+    expect(client.received()).toBe('a');
+  });
+
   it('delay() makes an answer late by both ways', async () => {
     const client = connect();
     await echoes(client, 'a');

@@ -15,7 +15,15 @@ const PLAN: VerifyPlan = {
 function report(over: Partial<VerifyReport> = {}): VerifyReport {
   return {
     ...{ kind: 'done', isExact: true, runId: undefined, records: 0, invalidRecords: 0, strangeRows: 0, phantomDoubt: undefined },
-    ...{ unexamined: 0, passes: 1, durationMs: 1_240, account: createAccount(), findings: createFindings(1) },
+    ...{
+      unexamined: 0,
+      crowded: 0,
+      mayHaveBegunAt: undefined,
+      passes: 1,
+      durationMs: 1_240,
+      account: createAccount(),
+      findings: createFindings(1),
+    },
     ranges: [
       { partition: 0, from: 0n, to: 1_500n, ledger: 1_500n, start: 0n, end: 1_600n, waiting: 100n, expired: 0n, expiredUnloaded: 0n },
     ],
@@ -78,4 +86,25 @@ test('formatVerifyReport() does not call nothing a success, and says what it cou
   ]) {
     expect(text).toContain(part);
   }
+});
+
+test('formatVerifyReport() says what else missing exposures may mean: a later beginning, or a post that is still on its way', () => {
+  const account = createAccount();
+  account.add({ kind: 'missing' }, { partition: 0, experiment: 'e' });
+  const begun = formatVerifyReport(
+    PLAN,
+    report({
+      isExact: false,
+      account,
+      mayHaveBegunAt: new Map([
+        [0, 120n],
+        [1, 7n],
+      ]),
+    }),
+  );
+  expect(begun).toContain('gbx verify --from 0:120,1:7');
+  const sent = { ...PLAN, manifest: async function* () {} };
+  expect(formatVerifyReport(sent, report({ isExact: false, account, runId: 'r' }))).toContain('spool');
+  expect(formatVerifyReport(sent, report({ runId: 'r', crowded: 12 }))).not.toContain('spool');
+  expect(formatVerifyReport(PLAN, report({ crowded: 12 }))).toContain('12 more records under ids that 50 others have');
 });

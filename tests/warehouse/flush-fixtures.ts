@@ -38,7 +38,7 @@ export async function claim(warehouse: Warehouse, scope: LedgerScope = newScope(
   return { scope, owner, epoch: row?.epoch ?? -1 };
 }
 
-interface RequestOptions extends Partial<Pick<FlushRequest, 'windows' | 'reusedKnown' | 'createdAtMs'>> {
+interface RequestOptions extends Partial<Pick<FlushRequest, 'windows' | 'createdAtMs'>> {
   readonly from?: bigint;
   readonly to?: bigint;
   readonly partition?: number;
@@ -46,7 +46,7 @@ interface RequestOptions extends Partial<Pick<FlushRequest, 'windows' | 'reusedK
 
 /** A flush of these rows that moves partition 0 from 0 to 10. */
 export function requestOf(claimed: Claimed, rows: readonly Exposure[], options: RequestOptions = {}): FlushRequest {
-  const { from = 0n, to = from + 10n, partition = 0, windows = [windowOf(rows)], reusedKnown = new Set(), createdAtMs = NOON_MS } = options;
+  const { from = 0n, to = from + 10n, partition = 0, windows = [windowOf(rows)], createdAtMs = NOON_MS } = options;
   const lastRecord = { timestampMs: NOON_MS, hash: 'abcdef0123456789' };
   return {
     scope: claimed.scope,
@@ -55,7 +55,6 @@ export function requestOf(claimed: Claimed, rows: readonly Exposure[], options: 
     windows,
     steps: [{ partition, epoch: claimed.epoch, from, to, lastRecord }],
     createdAtMs,
-    reusedKnown,
   };
 }
 

@@ -6,6 +6,7 @@ import { createStage } from '../../src/warehouse/dialect.ts';
 import { fillByInsert } from '../../src/warehouse/dialect-redshift.ts';
 import { flushBatch } from '../../src/warehouse/flush.ts';
 import type { Row, Session } from '../../src/warehouse/session.ts';
+import { tryRows } from '../../src/warehouse/try-rows.ts';
 import { fixedClock } from '../support/clock.ts';
 import { exposure, NOON_MS, requestOf } from './flush-fixtures.ts';
 
@@ -81,6 +82,19 @@ describe('what goes to Redshift', () => {
     await claimPartitions(session, request, { nowMs: NOON_MS, watchLock: () => () => undefined });
     expect(outline().slice(0, 3)).toEqual(['BEGIN', 'LOCK growthbook.gbx_ledger', 'UPDATE growthbook.gbx_ledger']);
     expect(outline().at(-1)).toBe('COMMIT');
+  });
+
+  it('locks the table for a trial before anything is read or written, and takes it back', async () => {
+    const session = redshift({ inserted: 1, ledger: [] });
+    expect(await tryRows(session, [exposure(), exposure()], { fill: fillByInsert, nowMs: NOON_MS, wholeTable: false })).toBe(1);
+    expect(outline()).toEqual([
+      'TRUNCATE gbx_stage',
+      'BEGIN',
+      'LOCK growthbook.gbx_ledger',
+      'INSERT INTO gbx_stage',
+      'INSERT INTO growthbook.experiment_exposures',
+      'ROLLBACK',
+    ]);
   });
 
   it('holds nothing that Redshift lacks', async () => {

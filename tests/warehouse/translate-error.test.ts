@@ -47,6 +47,8 @@ describe('translateError()', () => {
     ['22P05', 'unsupported Unicode escape sequence', 'GBX_ROW_REFUSED', 'row'],
     ['23502', 'null value in column', 'GBX_ROW_REFUSED', 'row'],
     ['XX000', 'Invalid JSON: error code 8001', 'GBX_ROW_REFUSED', 'row'],
+    ['P0001', 'no such user: somebody', 'GBX_ROW_REFUSED', 'row'],
+    ['44000', 'new row violates check option for view "recent"', 'GBX_ROW_REFUSED', 'row'],
     ['42601', 'syntax error at or near', 'GBX_BUG', 'fatal'],
   ] as const)('makes %s "%s" %s, which is %s', (sqlstate, message, code, failure) => {
     const error = translateError(serverError(sqlstate, message), PLACE);
@@ -86,6 +88,7 @@ describe('translateError()', () => {
       serverError('22007', 'invalid input syntax for type timestamp: "secret\nsecret"'),
       serverError('23505', 'duplicate key value violates unique constraint "pk"', { detail: 'Key (exposure_id)=(secret) already exists.' }),
       serverError('23514', 'Key (user)=(secret) is wrong'),
+      serverError('P0001', 'no such user: secret'),
     ];
     for (const thrown of errors) {
       const error = translateError(thrown, PLACE);
@@ -100,6 +103,11 @@ describe('translateError()', () => {
   it('counts a timeout as contention where the statement waits for the lock', () => {
     const timeout = serverError('57014', 'canceling statement due to statement timeout');
     expect(translateError(timeout, { ...PLACE, waitsForLock: true })).toMatchObject({ failure: 'contention' });
+  });
+
+  it('blames the rows for a key that stands there where the whole table was compared', () => {
+    const conflict = serverError('23505', 'duplicate key value violates unique constraint "one_per_user"');
+    expect(translateError(conflict, { ...PLACE, comparesWhole: true })).toMatchObject({ code: 'GBX_ROW_REFUSED', failure: 'row' });
   });
 
   it('asks for TLS where the server takes nothing else', () => {

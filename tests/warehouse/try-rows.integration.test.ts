@@ -3,6 +3,7 @@
 // row of many costs no connections.
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { GbxError } from '../../src/core/errors.ts';
 import type { Warehouse } from '../../src/core/load/ports.ts';
 import type { WarehouseConnection } from '../../src/warehouse/connection.ts';
 import { openWarehouse } from '../../src/warehouse/open-warehouse.ts';
@@ -14,6 +15,17 @@ import { claim, exposure, HOUR_MICROS, NOON_MS, requestOf } from './flush-fixtur
 const DAY_MICROS = 24 * HOUR_MICROS;
 /** Refused by the stage itself: gbx validates in bytes, this is longer than any limit. */
 const LONG_SOURCE = 'x'.repeat(33);
+
+const TABLE = 'growthbook.experiment_exposures';
+const RULES: Readonly<Record<string, string>> = {
+  'a trigger raises': `CREATE FUNCTION growthbook.known() RETURNS trigger LANGUAGE plpgsql AS
+      $$ BEGIN IF NEW.ds_user_id = 'nobody' THEN RAISE 'who is %', NEW.ds_user_id; END IF; RETURN NEW; END $$;
+    CREATE TRIGGER known BEFORE INSERT ON ${TABLE} FOR EACH ROW EXECUTE FUNCTION growthbook.known()`,
+  'a deferred constraint refuses': `CREATE TABLE growthbook.users (id varchar(128) PRIMARY KEY);
+    INSERT INTO growthbook.users VALUES ('user-0'), ('user-1'), ('user-2');
+    ALTER TABLE ${TABLE} ADD FOREIGN KEY (ds_user_id) REFERENCES growthbook.users DEFERRABLE INITIALLY DEFERRED`,
+  'another unique constraint refuses': `ALTER TABLE ${TABLE} ADD UNIQUE (ds_user_id, experiment_id)`,
+};
 
 describe.each(['postgres', 'redshift'] as const)('tryRows() of the %s dialect', (dialect) => {
   let database: TestDatabase;
@@ -87,6 +99,28 @@ describe.each(['postgres', 'redshift'] as const)('tryRows() of the %s dialect', 
     const again = { ...far, tsMicros: far.tsMicros + 3 * DAY_MICROS };
     expect(await tried(again)).toMatchObject({ code: 'GBX_WAREHOUSE_BUSY', failure: 'contention' });
     expect(await tried(again)).toBe('taken');
+  });
+
+  it.each([
+    ['P0001', 'a trigger raises'],
+    ['23503', 'a deferred constraint refuses'],
+    ['23505', 'another unique constraint refuses'],
+  ])('says GBX_ROW_REFUSED of one row of several where %s: %s', async (_, what) => {
+    await using own = await openDatabase();
+    await own.query(RULES[what] ?? '');
+    await using other = openWarehouse({ ...own.connection, dialect, log: collectingLog() });
+    const good = Array.from({ length: 3 }, (_row, index) => exposure({ dsUserId: `user-${index}` }));
+    const claimed = await claim(other);
+    await other.flush(requestOf(claimed, [good[0] ?? exposure()]));
+    const bad = exposure({ dsUserId: what === 'another unique constraint refuses' ? 'user-0' : 'nobody' });
+    const request = requestOf(claimed, [...good, bad], { from: 10n });
+    const refusals: unknown[] = [];
+    for (let attempt = 0; attempt < 2; attempt++) refusals.push(await other.flush(request).catch((error: GbxError) => error.failure));
+    expect(refusals.at(-1)).toBe('row');
+    await expect(other.tryRows([...good, bad])).rejects.toMatchObject({ code: 'GBX_ROW_REFUSED' });
+    await expect(other.tryRows([bad])).rejects.toMatchObject({ code: 'GBX_ROW_REFUSED' });
+    expect(await other.tryRows(good)).toBe(2);
+    expect(await other.flush(requestOf(claimed, good, { from: 10n }))).toMatchObject({ kind: 'loaded', inserted: 2 });
   });
 
   it('does not wait for the lock of the ledger', async () => {

@@ -5,6 +5,8 @@ import type { FindReport } from './find.ts';
 import type { TopicSeen } from './look-topic.ts';
 import type { FindPlan } from './ports.ts';
 
+/** The last one that a Date can hold. */
+export const TIME_MS_MAX = 8.64e15;
 const NAMES = { topic: 'topic', retry: 'retry topic', 'dead-letters': 'dead letters' } as const;
 
 export function describeLooked(plan: FindPlan, { spool, topics, begin, facts }: FindReport): readonly string[] {
@@ -64,7 +66,7 @@ function topicGaps({ role, topic, skipped, expired, otherPartitions }: TopicSeen
 
 /** @param ms since the Unix epoch */
 export function time(ms: number): string {
-  return Number.isFinite(ms) && ms >= 0 ? new Date(ms).toISOString() : 'an unknown time';
+  return ms >= 0 && ms <= TIME_MS_MAX ? new Date(ms).toISOString() : 'an unknown time';
 }
 
 export function count(number: number, one: string, many = `${one}s`): string {

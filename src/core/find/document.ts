@@ -2,7 +2,7 @@
 // it was asked for.
 import type { StoredExposure } from '../exposure/stored.ts';
 import { formatTimestamp } from '../exposure/timestamp.ts';
-import { describeLooked, describeNotLooked } from './describe.ts';
+import { describeLooked, describeNotLooked, TIME_MS_MAX } from './describe.ts';
 import type { FindReport, Found } from './find.ts';
 import type { FindPlan } from './ports.ts';
 import type { SeenRecord, SpooledRecord } from './trails.ts';
@@ -40,10 +40,10 @@ export function toFindDocument(plan: FindPlan, report: FindReport, options: Docu
   };
 }
 
-function toExposure({ exposureId = null, trail, verdict }: Found, facts: VerdictFacts, options: DocumentOptions): Json {
+function toExposure({ exposureId, trail, verdict }: Found, facts: VerdictFacts, options: DocumentOptions): Json {
   const { spool, records, letters, rows, leftOut } = trail;
   return {
-    exposureId,
+    exposureId: exposureId ?? null,
     experimentId: (rows[0] ?? [...records, ...letters, ...spool].find(({ identity }) => identity)?.identity)?.experimentId ?? null,
     state: verdict.state,
     sentence: verdict.sentence,
@@ -55,12 +55,12 @@ function toExposure({ exposureId = null, trail, verdict }: Found, facts: Verdict
   };
 }
 
-function toSpooled({ file, acceptedMs, refusedReason = null, identity }: SpooledRecord, options: DocumentOptions): Json {
-  return { file, acceptedAt: toTime(acceptedMs), refusedReason, ...content(identity, options) };
+function toSpooled({ file, acceptedMs, refusedReason, identity }: SpooledRecord, options: DocumentOptions): Json {
+  return { file, acceptedAt: toTime(acceptedMs), refusedReason: refusedReason ?? null, ...content(identity, options) };
 }
 
 function toRecord(seen: SeenRecord, facts: VerdictFacts, options: DocumentOptions): Json {
-  const { role, topic, partition, offset, writtenMs, isCopy, origin, retryCount, notBeforeMs, failure, invalid = null, identity } = seen;
+  const { role, topic, partition, offset, writtenMs, isCopy, origin, retryCount, notBeforeMs, failure, invalid, identity } = seen;
   const standing = standingOf(seen, facts);
   return {
     ...{ topic, partition, offset: Number(offset), writtenAt: toTime(writtenMs) },
@@ -69,7 +69,7 @@ function toRecord(seen: SeenRecord, facts: VerdictFacts, options: DocumentOption
     ts: identity === undefined ? null : formatTimestamp(identity.tsMicros),
     retry: retryCount,
     notBefore: notBeforeMs === undefined ? null : toTime(notBeforeMs),
-    invalid,
+    invalid: invalid ?? null,
     failure: failure === undefined ? null : { code: failure.code, message: failure.message, lastAt: toTime(failure.lastMs) },
     // A dead letter waits for nobody.
     progress: role === 'dead-letters' ? null : { state: standing.kind, by: standing.by ?? null, recordsBefore: Number(standing.before) },
@@ -96,5 +96,5 @@ function content(
 }
 
 function toTime(ms: number | undefined): string | null {
-  return ms === undefined || !(ms >= 0 && ms <= 8.64e15) ? null : new Date(ms).toISOString();
+  return ms === undefined || !(ms >= 0 && ms <= TIME_MS_MAX) ? null : new Date(ms).toISOString();
 }

@@ -2,9 +2,9 @@
 // read; bounded, however many records there are. Judged by verdict.ts.
 import type { LogRecord } from '../exposure/exposure.ts';
 import { HEADERS } from '../exposure/header-names.ts';
-import { originOf, type RecordOrigin } from '../exposure/origin.ts';
+import { originOf, parseOrigin, type RecordOrigin } from '../exposure/origin.ts';
 import type { StoredExposure } from '../exposure/stored.ts';
-import { isCopy, notBeforeOf, retryCountOf } from '../load/retry-headers.ts';
+import { notBeforeOf, retryCountOf } from '../load/retry-headers.ts';
 import type { Identity, Match } from './match.ts';
 
 export type Role = 'topic' | 'retry' | 'dead-letters';
@@ -62,8 +62,6 @@ export interface Trails {
 
 /** Sightings of one exposure that are kept of each kind. */
 const SIGHTINGS_MAX = 50;
-/** Headers of dead letters are believed up to what no setting exceeds. */
-const RETRIES_MAX = 100;
 const TEXT_LENGTH_MAX = 300;
 
 export function createTrails(trailsMax: number): Trails {
@@ -125,11 +123,11 @@ function asSeen(record: LogRecord, match: Match, { role, topic }: { readonly rol
   const lastMs = Number(headerText(headers[HEADERS.lastFailedAt]) || Number.NaN);
   return {
     ...{ role, topic, partition, offset, writtenMs: timestampMs },
-    isCopy: isCopy(record),
+    isCopy: parseOrigin(headers[HEADERS.origin]) !== undefined,
     origin: originOf(record, topic),
     identity: match.identity,
     invalid: match.invalid,
-    retryCount: retryCountOf(record, RETRIES_MAX),
+    retryCount: retryCountOf(record, Number.POSITIVE_INFINITY),
     notBeforeMs: notBeforeOf(record),
     failure:
       code === ''

@@ -52,6 +52,11 @@ export function isBad(state: State): boolean {
   return state === 'doubled' || state === 'missing' || state === 'not_found';
 }
 
+/** What another part that could not be asked might tell better. */
+export function isInconclusive(state: State): boolean {
+  return state === 'missing' || state === 'not_found';
+}
+
 export function standingOf({ topic, partition, offset }: SeenRecord, { progress }: VerdictFacts): Standing {
   const known = progress.get(topic);
   const next = known?.nextOffsets.get(partition);
@@ -81,20 +86,26 @@ function judgeRows({ rows }: Trail): Verdict | undefined {
 /** The copy that is loaded first. */
 function judgeWaiting({ records }: Trail, facts: VerdictFacts): Verdict | undefined {
   const waiting = records
-    .map((record) => ({ record, standing: standingOf(record, facts), holdMs: holdMs(record, facts.nowMs) }))
+    .map((record) => ({ record, standing: standingOf(record, facts), waitMs: waitMs(record, facts.nowMs) }))
     .filter(({ standing }) => standing.kind === 'waiting')
-    .sort((one, other) => one.holdMs - other.holdMs || Number(one.standing.before - other.standing.before));
+    .sort((one, other) => one.waitMs - other.waitMs || Number(one.standing.before - other.standing.before));
   const [first] = waiting;
   if (first === undefined) return undefined;
   const { record, standing } = first;
   const what = record.retryCount > 0 ? ` for retry ${record.retryCount}` : '';
   const why = record.failure === undefined ? '' : `, after ${record.failure.code}`;
-  if (first.holdMs > 0) {
-    const until = new Date(facts.nowMs + first.holdMs).toISOString();
-    return { state: 'held', sentence: `held${what} until ${until}, for ${formatDuration(first.holdMs)} more${why}` };
+  const heldMs = holdMs(record, facts.nowMs);
+  if (heldMs > 0) {
+    const until = new Date(facts.nowMs + heldMs).toISOString();
+    return { state: 'held', sentence: `held${what} until ${until}, for ${formatDuration(heldMs)} more${why}` };
   }
   const end = record.invalid === undefined ? '' : `; it is not valid (${record.invalid.code}) and will be a dead letter`;
   return { state: 'waiting', sentence: `waiting${what} to be loaded, ${queue(standing.before)}${why}${end}` };
+}
+
+/** What can be no exposure comes last: nothing is loaded of it. */
+function waitMs(record: SeenRecord, nowMs: number): number {
+  return record.invalid === undefined ? holdMs(record, nowMs) : HOLD_MS_MAX + 1;
 }
 
 function queue(before: bigint): string {

@@ -76,7 +76,7 @@ export function assessLag(window: Pick<LagWindow, 'samples'>, options: AssessOpt
   const sample = samples.at(-1);
   if (sample === undefined) throw new RangeError('no sample to assess');
   const partitions = withHotness(sample.partitions.map((one) => assessPartition(one, samples, options)));
-  const freshness = sample.warehouse.kind === 'read' ? sample.warehouse.freshness : undefined;
+  const { freshness = undefined, readAtMs = sample.atMs } = sample.warehouse.kind === 'read' ? sample.warehouse : {};
   const newest = freshness?.newestTsMs;
   return {
     sample,
@@ -84,7 +84,8 @@ export function assessLag(window: Pick<LagWindow, 'samples'>, options: AssessOpt
     total: totalOf(partitions),
     deadLetters: { ...sample.deadLetters, perMinute: growthPerMinute(samples) },
     freshness,
-    freshnessMs: newest === undefined ? undefined : Math.max(sample.atMs - newest, 0),
+    // As of its reading: a table that is asked every 10 s has not aged by that.
+    freshnessMs: newest === undefined ? undefined : Math.max(readAtMs - newest, 0),
     warnings: warningsOf(sample, partitions),
   };
 }

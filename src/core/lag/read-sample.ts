@@ -26,6 +26,8 @@ export interface SamplerOptions {
   readonly target: LagTarget;
   /** What lag counts from: the ledger where there is one, or the group all the same. */
   readonly by: 'ledger' | 'group';
+  /** The ledger was asked for by name: without it there is no answer. @default false */
+  readonly isLedgerRequired?: boolean;
   /** Whether ages are wanted: they cost up to ten requests a broker. */
   readonly isTimed: boolean;
   /** An age that the answer will be held against. */
@@ -87,17 +89,19 @@ export function createSampler(options: SamplerOptions): () => Promise<LagSample>
   };
 }
 
-async function readWarehouse({ warehouse, target, clock }: SamplerOptions): Promise<WarehouseRead> {
+async function readWarehouse({ warehouse, target, clock, isLedgerRequired = false }: SamplerOptions): Promise<WarehouseRead> {
   const elapsedMs = clock.elapsed();
   if (warehouse === undefined) return { elapsedMs, ledger: [], sample: { kind: 'off' } };
   const topics = target.retryTopic === undefined ? [target.topic] : [target.topic, target.retryTopic];
   try {
+    const readAtMs = clock.now();
     const [ledger, freshness] = await Promise.all([
       warehouse.readLedger({ group: target.group, topics }),
-      warehouse.readFreshness(clock.now()),
+      warehouse.readFreshness(readAtMs),
     ]);
-    return { elapsedMs, ledger, sample: { kind: 'read', freshness } satisfies WarehouseSample & { freshness: TableFreshness } };
+    return { elapsedMs, ledger, sample: { kind: 'read', freshness, readAtMs } satisfies WarehouseSample & { freshness: TableFreshness } };
   } catch (error) {
+    if (isLedgerRequired) throw error;
     // Kafka alone still tells most of it.
     return { elapsedMs, ledger: [], sample: { kind: 'failed', error: asGbxError(error) } };
   }

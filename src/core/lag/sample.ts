@@ -123,7 +123,8 @@ export interface SideTopicSample {
 
 export type WarehouseSample =
   | { readonly kind: 'off' }
-  | { readonly kind: 'read'; readonly freshness: TableFreshness | undefined }
+  /** `readAtMs`: where it was read for an earlier sample than this. */
+  | { readonly kind: 'read'; readonly freshness: TableFreshness | undefined; readonly readAtMs?: number }
   | { readonly kind: 'failed'; readonly error: GbxError };
 
 export interface LagSample {

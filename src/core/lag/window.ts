@@ -62,9 +62,9 @@ function find(sample: LagSample | undefined, partition: number): PartitionSample
   return at?.partition === partition ? at : sample?.partitions.find((one) => one.partition === partition);
 }
 
-/** Records from `position` to the end that still stand in the log; never negative. Undefined: not known. */
+/** Records from `position` to the end that still stand in the log. Undefined: not known, as of a position beyond the end. */
 export function lagOf({ start, end, position }: Pick<PartitionSample, 'start' | 'end' | 'position'>): number | undefined {
-  if (end === undefined || start === undefined || position === undefined) return undefined;
+  if (end === undefined || start === undefined || position === undefined || position > end) return undefined;
   const from = readableFrom(position, start);
   return end > from ? Number(end - from) : 0;
 }

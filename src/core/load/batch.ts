@@ -3,10 +3,11 @@
 import type { Decoded } from '../exposure/decode.ts';
 import type { Exposure, LogRecord } from '../exposure/exposure.ts';
 import { HEADERS } from '../exposure/header-names.ts';
+import { headersBytes } from './header-bytes.ts';
 import { markRecord } from './last-record.ts';
 import type { DeadLetter, LastRecord, LedgerStep } from './ports.ts';
 import { contentOf, type Refusals, type RefusedRecord, type RefusedRow } from './refusals.ts';
-import { isCopy } from './retry-headers.ts';
+import { isRetry } from './retry-headers.ts';
 
 export interface BatchPolicy {
   /** Records that make a batch due. */
@@ -41,8 +42,8 @@ export interface Batch {
   readonly refused: RefusedRecord[];
   /** Neither due nor held: to be written to the topic again as they are. */
   readonly notDue: LogRecord[];
-  /** Ids of rows that come from a copy that gbx made. */
-  readonly copiedIds: Set<string>;
+  /** Ids of rows that were refused before. */
+  readonly retriedIds: Set<string>;
   readonly steps: Map<number, LedgerStep>;
   readonly indexById: Map<string, number>;
   recordCount: number;
@@ -53,6 +54,9 @@ export interface Batch {
   /** `Clock.elapsed` when the first record came; undefined while empty. */
   startedAtMs: number | undefined;
 }
+
+/** Records that are not due, written to the topic again together: as many make a batch due. */
+export const AGAIN_MAX = 1_000;
 
 /** What a record costs in memory beside its bytes, roughly. */
 const RECORD_OVERHEAD_BYTES = 200;
@@ -65,7 +69,7 @@ export function createBatch({ keepsRecords = false }: { readonly keepsRecords?: 
     letters: [],
     refused: [],
     notDue: [],
-    copiedIds: new Set(),
+    retriedIds: new Set(),
     steps: new Map(),
     indexById: new Map(),
     recordCount: 0,
@@ -83,7 +87,7 @@ export function isFull(batch: Batch, policy: BatchPolicy): boolean {
 /** Milliseconds until the batch is due by age: 0 when it is due now for any reason, Infinity while it is empty. */
 export function dueInMs(batch: Batch, policy: BatchPolicy, elapsedMs: number): number {
   if (batch.startedAtMs === undefined) return Number.POSITIVE_INFINITY;
-  if (batch.recordCount >= policy.rowsDue || isFull(batch, policy)) return 0;
+  if (batch.recordCount >= policy.rowsDue || batch.notDue.length >= AGAIN_MAX || isFull(batch, policy)) return 0;
   return Math.max(0, batch.startedAtMs + policy.ageDueMs - elapsedMs);
 }
 
@@ -151,9 +155,16 @@ export function addDue(batch: Batch, record: LogRecord, { at, ...options }: Omit
   if (!batch.steps.has(partition)) batch.steps.set(partition, { partition, epoch, from: ledgerOffset, to: takenTo, lastRecord: takenMark });
 }
 
-function count(batch: Batch, { key, value }: LogRecord, elapsedMs: number): void {
+/** Makes rows of records that were to be written again: they are counted already. @returns those that are invalid */
+export function addNotDue(batch: Batch, records: readonly LogRecord[], decode: AddOptions['decode']): readonly DeadLetter[] {
+  const before = batch.letters.length;
+  for (const record of records) place(batch, record, { decode });
+  return batch.letters.slice(before);
+}
+
+function count(batch: Batch, { key, value, headers }: LogRecord, elapsedMs: number): void {
   batch.recordCount++;
-  batch.bytes += RECORD_OVERHEAD_BYTES + (value?.length ?? 0) + (key?.length ?? 0);
+  batch.bytes += RECORD_OVERHEAD_BYTES + (value?.length ?? 0) + (key?.length ?? 0) + headersBytes(headers);
   batch.startedAtMs ??= elapsedMs;
 }
 
@@ -176,7 +187,7 @@ function place(batch: Batch, record: LogRecord, { decode, refusals }: Pick<AddOp
   }
   const offset = Number(record.offset);
   const index = batch.indexById.get(exposure.exposureId);
-  if (isCopy(record)) batch.copiedIds.add(exposure.exposureId);
+  if (isRetry(record)) batch.retriedIds.add(exposure.exposureId);
   if (index === undefined) {
     batch.indexById.set(exposure.exposureId, batch.exposures.length);
     batch.exposures.push(exposure);
@@ -226,7 +237,7 @@ function takeOut(batch: Batch, decode: AddOptions['decode'], messageOf: (exposur
   batch.exposures.length = 0;
   batch.offsets.length = 0;
   batch.indexById.clear();
-  batch.copiedIds.clear();
+  batch.retriedIds.clear();
   batch.duplicates = 0;
   for (const record of records) {
     const decoded = decode(record);

@@ -69,6 +69,7 @@ export async function claimPartitions(
     const attempt = await tryClaim(deps, partitions, options).catch(asGbxError);
     let waitMs: number;
     if (attempt instanceof GbxError) {
+      shortSinceMs = undefined;
       waitMs = deps.circuit.failed(attempt);
     } else if (attempt.kind === 'claimed') {
       deps.circuit.succeeded('claim');
@@ -149,7 +150,8 @@ function hold(row: LedgerRow, known: PartitionOffsets, deps: ClaimDeps): HeldPar
   };
   if (known.start > nextOffset) {
     tellExpired(deps, { partition, from: nextOffset, to: known.start });
-    return { ...stands, expectedOffset: known.start, lastRecord: undefined };
+    // What is gone counts as taken; the ledger passes it with the first batch.
+    return { ...stands, takenTo: known.start, takenMark: undefined, expectedOffset: known.start, lastRecord: undefined };
   }
   // One record back where it still exists, to see whether it is the one that was loaded.
   const canCompare = lastRecord !== undefined && known.start < nextOffset;

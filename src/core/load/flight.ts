@@ -41,12 +41,27 @@ export function launch(loop: Loop): void {
   noteCovered(loop);
 }
 
-/** Lets the attempt under way end, without another one. @throws {GbxError} as flushBatch */
+/**
+ * Lets the attempt under way end, without another one; from the loop's signal on no longer than the drain timeout, for the
+ * ledger tells what became of it. @throws {GbxError} as flushBatch
+ */
 export async function landFlight(loop: Loop): Promise<Settled | undefined> {
   const { flight } = loop;
   loop.flight = undefined;
-  flight?.giveUp.abort();
-  return flight?.settled;
+  if (flight === undefined) return undefined;
+  flight.giveUp.abort();
+  const landed = new AbortController();
+  try {
+    return await Promise.race([flight.settled, untilDrained(loop, landed.signal)]);
+  } finally {
+    landed.abort();
+  }
+}
+
+async function untilDrained({ signal, deps, options }: Loop, landed: AbortSignal): Promise<Settled> {
+  if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true, signal: landed }));
+  await deps.clock.sleep(options.drainTimeoutMs, landed);
+  return { kind: 'abandoned' };
 }
 
 export function onLoaded(loop: Loop, loaded: Loaded): void {
@@ -61,7 +76,8 @@ export function onLoaded(loop: Loop, loaded: Loaded): void {
     loop.toCommit.set(partition, to);
     showLag(loop, held, to);
   }
-  loop.committing ??= commitToKafka(loop);
+  // It ends by itself once there is nothing left: begun for nothing, it would have ended before it is kept here.
+  if (loop.toCommit.size > 0) loop.committing ??= commitToKafka(loop);
 }
 
 /** Records of the log that are not in the warehouse yet, as far as the end of the log is known. */
@@ -90,9 +106,12 @@ async function commitToKafka(loop: Loop): Promise<void> {
       deps.clock.sleep(COMMIT_WAIT_MS, answered.signal).then(() => new Error('no answer from Kafka')),
     ]);
     answered.abort();
-    if (failure === undefined) continue;
+    if (failure === undefined) {
+      loop.commitTrouble.worked();
+      continue;
+    }
     deps.metrics.count('gbx_kafka_commit_failures_total');
-    deps.log.warn('group.commit_failed', { reason: failure.message, lost: 'nothing: the ledger has it' });
+    loop.commitTrouble.failed(failure.message);
   }
   loop.committing = undefined;
 }

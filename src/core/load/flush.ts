@@ -3,11 +3,11 @@
 import type { Clock, Random } from '../clock.ts';
 import { asGbxError, GbxError } from '../errors.ts';
 import type { Decoded } from '../exposure/decode.ts';
-import type { LogRecord } from '../exposure/exposure.ts';
+import type { Exposure, LogRecord } from '../exposure/exposure.ts';
 import type { Logger } from '../log.ts';
-import { type Batch, reusedId, takeOutIds } from './batch.ts';
+import { addNotDue, type Batch, reusedId, takeOutIds } from './batch.ts';
 import type { Circuit } from './circuit.ts';
-import { type Outgoing, type OutgoingDeps, writeOutgoing } from './outgoing.ts';
+import { type Outgoing, type OutgoingDeps, writeLetters, writeRequeues } from './outgoing.ts';
 import type { FlushDurations, FlushOutcome, LedgerRow, LedgerScope, LedgerStep, Warehouse } from './ports.ts';
 import type { RefusedRow, RetryPolicy } from './refusals.ts';
 import { probe, type RowSearch, type Stuck, searchOn, sortOut, startSearch } from './row-search.ts';
@@ -20,6 +20,8 @@ export interface FlushDeps extends OutgoingDeps {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Logger;
+  /** A row that the table has taken; undefined before the first. */
+  readonly lastLoaded: { row: Exposure | undefined };
 }
 
 export interface FlushContext {
@@ -54,6 +56,8 @@ export interface Work extends Outgoing {
   attempts: number;
   trials: number;
   search: RowSearch | undefined;
+  /** Searches that found no row to be refused alone. */
+  emptySearches: number;
   stuck: Stuck | undefined;
   /** Dead letters of the allowance. */
   givenUpAtOnce: number;
@@ -68,7 +72,7 @@ export interface Work extends Outgoing {
 export async function flushBatch(deps: FlushDeps, batch: Batch, context: FlushContext): Promise<Settled> {
   const { signal, retry } = context;
   const requeues: Work['requeues'] = batch.notDue.map((record) => ({ kind: 'not-due', record }));
-  const progress = { attempts: 0, trials: 0, search: undefined, stuck: undefined, givenUpAtOnce: 0 };
+  const progress = { attempts: 0, trials: 0, search: undefined, emptySearches: 0, stuck: undefined, givenUpAtOnce: 0 };
   const work: Work = { batch, letters: [...batch.letters], requeues, ...progress };
   sortOut(deps, work, { refused: batch.refused, retry, atOnce: false });
   await context.early;
@@ -103,12 +107,14 @@ type Attempted = FlushOutcome | { readonly kind: 'refused'; readonly error: GbxE
 async function attempt(deps: FlushDeps, work: Work, { scope, owner, signal }: FlushContext): Promise<Attempted> {
   const { batch } = work;
   work.attempts++;
-  await writeOutgoing(deps, work, signal);
+  // Rather too early than never.
+  work.letters.push(...addNotDue(batch, await writeRequeues(deps, work, signal), deps.decode));
+  await writeLetters(deps, work.letters, signal);
   const rows = batch.exposures;
   const steps = [...batch.steps.values()];
   try {
     const createdAtMs = deps.clock.now();
-    return await deps.warehouse.flush({ scope, owner, rows, windows: coverRows(rows), steps, createdAtMs, reusedKnown: new Set() });
+    return await deps.warehouse.flush({ scope, owner, rows, windows: coverRows(rows), steps, createdAtMs });
   } catch (error) {
     if (error instanceof GbxError && error.code === 'GBX_ROW_REFUSED' && rows.length > 0) return { kind: 'refused', error };
     throw error;
@@ -137,6 +143,7 @@ function settle(
   }
   deps.circuit.succeeded('flush');
   const { batch, attempts, trials } = work;
+  deps.lastLoaded.row = batch.exposures.at(-1) ?? deps.lastLoaded.row;
   context.allowance.left -= work.givenUpAtOnce;
   const steps = [...batch.steps.values()];
   const inserted = outcome.kind === 'loaded' ? outcome.inserted : undefined;

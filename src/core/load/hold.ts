@@ -2,6 +2,7 @@
 // would keep the whole answer of the broker. Bounded; what finds no room is written to the topic again (intake.ts). Owned
 // by the load loop; a claim drops it all, for the ledger stands at the lowest of them and they are read again.
 import type { HeaderValue, LogRecord, RecordHeaders } from '../exposure/exposure.ts';
+import { headersBytes } from './header-bytes.ts';
 import type { LastRecord } from './ports.ts';
 
 export interface HoldLimits {
@@ -12,9 +13,8 @@ export interface HoldLimits {
 const HOLD_LIMITS: HoldLimits = { recordsMax: 1_000, bytesMax: 8_000_000 };
 /** However far ahead a record asks to wait. */
 export const HOLD_MS_MAX = 60_000;
-/** What a held record costs beside its bytes, roughly, and each of its headers. */
+/** What a held record costs beside its bytes, roughly. */
 const RECORD_BYTES = 500;
-const HEADER_BYTES = 150;
 
 export interface HeldRecord {
   readonly record: LogRecord;
@@ -76,15 +76,7 @@ export function createHold({ recordsMax, bytesMax }: HoldLimits = HOLD_LIMITS): 
 }
 
 function sizeOf({ key, value, headers }: LogRecord): number {
-  let size = RECORD_BYTES + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const [name, header] of Object.entries(headers)) size += HEADER_BYTES + name.length + headerBytes(header);
-  return size;
-}
-
-function headerBytes(value: HeaderValue | undefined): number {
-  if (value === undefined) return 0;
-  if (typeof value === 'string' || Buffer.isBuffer(value)) return value.length;
-  return value.reduce((sum, one) => sum + HEADER_BYTES + one.length, 0);
+  return RECORD_BYTES + (key?.length ?? 0) + (value?.length ?? 0) + headersBytes(headers);
 }
 
 function copyRecord(record: LogRecord): LogRecord {
@@ -94,7 +86,8 @@ function copyRecord(record: LogRecord): LogRecord {
 
 function copyHeaders(headers: RecordHeaders): RecordHeaders {
   const copyOne = (value: Buffer | string): Buffer | string => (typeof value === 'string' ? value : Buffer.from(value));
-  const copies: Record<string, HeaderValue | undefined> = {};
+  // Without a prototype: a header may have any name.
+  const copies: Record<string, HeaderValue | undefined> = Object.create(null);
   for (const [name, value] of Object.entries(headers)) {
     copies[name] =
       value === undefined || typeof value === 'string' || Buffer.isBuffer(value) ? value && copyOne(value) : value.map(copyOne);

@@ -2,15 +2,12 @@
 // due yet are held back, or written to the topic again.
 
 import type { LogRecord } from '../exposure/exposure.ts';
-import { type Admission, addChunk, addDue, isFull } from './batch.ts';
+import { type Admission, AGAIN_MAX, addChunk, addDue, isFull } from './batch.ts';
 import { type HeldPartition, topicChanged } from './claim.ts';
 import { HOLD_MS_MAX } from './hold.ts';
 import { isSameRecord, markRecord } from './last-record.ts';
 import { type Loop, policyOf, type RecordsEvent } from './loop.ts';
 import { notBeforeOf } from './retry-headers.ts';
-
-/** Records written to the topic again together. */
-const AGAIN_MAX = 1_000;
 
 /**
  * @returns `gap` where the records are not those that follow what was read; else `taken`.

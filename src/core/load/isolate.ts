@@ -5,6 +5,9 @@ import type { Random } from '../clock.ts';
 /** Rows by their index in the batch; `control` is a row that is surely right. */
 export type Trial = { readonly kind: 'rows'; readonly rows: readonly number[] } | { readonly kind: 'control' };
 
+/** In the warehouse's words, without values; or how many of the rows it would have inserted, as it lacks them. */
+export type TrialResult = { readonly kind: 'refused'; readonly message: string } | { readonly kind: 'taken'; readonly lacking: number };
+
 export interface RowRefusal {
   readonly index: number;
   /** In the warehouse's words, without values. */
@@ -52,15 +55,16 @@ interface Search extends SearchOptions {
   freshRefused: number;
   /** What is still to be looked at, the next one last. */
   open: Range[];
+  /** Rows that the table lacks: those that stand in it pass whatever it refuses. */
   hasPassed: boolean;
   /** The next look around, by the number of refused rows. */
   lookAt: number;
 }
 
-type Steps<T> = Generator<Trial, T, string | undefined>;
+export type Steps<T> = Generator<Trial, T, TrialResult>;
 
 /**
- * To be told after each trial: the message of a refusal, or undefined where the warehouse took the rows.
+ * To be told the result of each trial.
  *
  * With k of n rows refused it takes at most 2k log2(n) trials, and one for the control row where none passed: the first
  * half is the smaller one, and where it passes the second one is known to be refused. A row is named only when it was refused
@@ -91,9 +95,10 @@ function messageOf({ known }: Range): string {
 
 /** @returns what the warehouse said; undefined where it took them */
 function* tryRows(search: Search, rows: readonly number[]): Steps<string | undefined> {
-  const message = yield { kind: 'rows', rows };
-  if (message === undefined) search.hasPassed = true;
-  return message;
+  const result = yield { kind: 'rows', rows };
+  if (result.kind === 'refused') return result.message;
+  if (result.lacking > 0) search.hasPassed = true;
+  return undefined;
 }
 
 /** Of rows known to hold a refused one: the smaller half is tried; the other is told by that, or comes later. */
@@ -139,11 +144,11 @@ function* looksLikeMost(search: Search): Steps<boolean> {
   return false;
 }
 
-/** Where nothing passed it may be the table: a row that is surely right tells. */
+/** Where nothing new passed it may be the table: a row that is surely right tells. */
 function* judge(search: Search, verdict: Verdict): Steps<Verdict> {
   if (search.hasPassed) return verdict;
-  const message = yield { kind: 'control' };
-  return message === undefined ? verdict : { kind: 'everything', known: search.refused };
+  const { kind } = yield { kind: 'control' };
+  return kind === 'taken' ? verdict : { kind: 'everything', known: search.refused };
 }
 
 function span({ from, to }: Pick<Range, 'from' | 'to'>): number[] {

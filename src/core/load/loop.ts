@@ -3,6 +3,7 @@ import type { Decoded } from '../exposure/decode.ts';
 import type { LogRecord } from '../exposure/exposure.ts';
 import { type Batch, type BatchPolicy, createBatch } from './batch.ts';
 import type { ClaimDeps, ClaimOptions, HeldPartition } from './claim.ts';
+import { type CommitTrouble, createCommitTrouble } from './commit-trouble.ts';
 import type { FlushDeps, Settled } from './flush.ts';
 import { createHold, type Hold, type HoldLimits } from './hold.ts';
 import type { SourceEvent } from './ports.ts';
@@ -15,7 +16,7 @@ export interface LoadStatus {
   isDraining: boolean;
 }
 
-export interface LoadDeps extends Omit<ClaimDeps, 'expiredTold'>, Omit<FlushDeps, 'placesWritten'> {
+export interface LoadDeps extends Omit<ClaimDeps, 'expiredTold'>, Omit<FlushDeps, 'placesWritten' | 'lastLoaded'> {
   readonly decode: (record: LogRecord) => Decoded;
   readonly status: LoadStatus;
 }
@@ -93,6 +94,7 @@ export interface Loop {
   /** Offsets to be committed to Kafka, and the commit under way. */
   readonly toCommit: Map<number, bigint>;
   committing: Promise<void> | undefined;
+  readonly commitTrouble: CommitTrouble;
   /** The one take under way: never thrown away, since it may hold an event. */
   taking: Promise<SourceEvent | undefined> | undefined;
   /** Ends a tick that is under way. */
@@ -121,7 +123,7 @@ export interface Loop {
 
 export function createLoop(deps: LoadDeps, options: LoadOptions, signal: AbortSignal): Loop {
   return {
-    deps: { ...deps, placesWritten: new Set(), expiredTold: new Set() },
+    deps: { ...deps, placesWritten: new Set(), lastLoaded: { row: undefined }, expiredTold: new Set() },
     options,
     signal,
     inbox: { happenings: [], wake: () => undefined },
@@ -133,6 +135,7 @@ export function createLoop(deps: LoadDeps, options: LoadOptions, signal: AbortSi
     flight: undefined,
     toCommit: new Map(),
     committing: undefined,
+    commitTrouble: createCommitTrouble(deps),
     taking: undefined,
     ticking: undefined,
     keepUntilMs: Number.NEGATIVE_INFINITY,

@@ -1,6 +1,6 @@
 // What leaves a batch for another topic: dead letters, and copies to be tried again. Each is written once by this process,
 // however often its batch is read or tried, and acknowledged before the ledger passes its record.
-import { GbxError } from '../errors.ts';
+import { type ErrorCode, GbxError } from '../errors.ts';
 import type { LogRecord } from '../exposure/exposure.ts';
 import type { Metrics } from '../metrics.ts';
 import type { DeadLetter, RequeuedRecord, RequeueRecords, WriteDeadLetters } from './ports.ts';
@@ -19,15 +19,15 @@ export interface Outgoing {
   readonly requeues: RequeuedRecord[];
 }
 
-/** Writes what is not written yet. @throws {GbxError} what could be written by then is not written again */
-export async function writeOutgoing(deps: OutgoingDeps, outgoing: Outgoing, signal: AbortSignal): Promise<void> {
-  await writeRequeues(deps, outgoing, signal);
-  await writeLetters(deps, outgoing.letters, signal);
-}
+/** What the retry topic does not take, by the code of the error, in the words of a dead letter. */
+const NOT_TAKEN: Partial<Record<ErrorCode, string>> = {
+  GBX_RECORD_TOO_LARGE: 'too large to be tried again',
+  GBX_RECORD_REFUSED: 'the topic refuses its copy',
+};
 
 type LetterDeps = Pick<OutgoingDeps, 'writeDeadLetters' | 'metrics' | 'placesWritten'>;
 
-/** As writeOutgoing, dead letters alone. */
+/** Writes those that are not written yet. @throws {GbxError} what could be written by then is not written again */
 export async function writeLetters(
   { writeDeadLetters, metrics, placesWritten }: LetterDeps,
   letters: readonly DeadLetter[],
@@ -42,11 +42,21 @@ export async function writeLetters(
   await writeDeadLetters(unwritten, onWritten, signal);
 }
 
-async function writeRequeues(deps: OutgoingDeps, { letters, requeues }: Outgoing, signal: AbortSignal): Promise<void> {
+/**
+ * Writes those that are not written yet. A copy that the topic does not take has no more tries: it becomes a dead letter, and
+ * goes out with these.
+ *
+ * @returns records that are not due and cannot be written again. @throws {GbxError} as writeLetters
+ */
+export async function writeRequeues(
+  deps: OutgoingDeps,
+  { letters, requeues }: Outgoing,
+  signal: AbortSignal,
+): Promise<readonly LogRecord[]> {
   const { placesWritten, metrics } = deps;
   const unwritten = (): RequeuedRecord[] => requeues.filter(({ record }) => !placesWritten.has(placeOf(record)));
   const pending = unwritten();
-  if (pending.length === 0) return;
+  if (pending.length === 0) return [];
   const onWritten = ({ record, kind }: RequeuedRecord): void => {
     placesWritten.add(placeOf(record));
     metrics.count('gbx_records_requeued_total', 1, { reason: kind === 'refused' ? 'refused' : 'not_due' });
@@ -54,15 +64,17 @@ async function writeRequeues(deps: OutgoingDeps, { letters, requeues }: Outgoing
   try {
     await deps.requeue(pending, onWritten, signal);
   } catch (error) {
-    if (!(error instanceof GbxError) || error.code !== 'GBX_RECORD_TOO_LARGE') throw error;
-    // With its new headers a copy may be larger than the topic takes: then it has no more tries.
-    const tooLarge = unwritten().filter((one) => one.kind === 'refused');
-    if (tooLarge.length < unwritten().length) throw error;
-    for (const one of tooLarge) {
+    const why = error instanceof GbxError ? NOT_TAKEN[error.code] : undefined;
+    if (why === undefined) throw error;
+    const notDue: LogRecord[] = [];
+    for (const one of unwritten()) {
       requeues.splice(requeues.indexOf(one), 1);
-      letters.push(refusedLetter(one.record, `${one.message}; too large to be tried again`));
+      if (one.kind === 'refused') letters.push(refusedLetter(one.record, `${one.message}; ${why}`));
+      else notDue.push(one.record);
     }
+    return notDue;
   }
+  return [];
 }
 
 function placeOf({ partition, offset }: LogRecord): string {

@@ -96,7 +96,8 @@ export type RequeuedRecord =
 
 /**
  * Writes copies, acknowledged and verified; when it throws, those that were not told of are not written, or may be.
- * With GBX_RECORD_TOO_LARGE those are the ones that are too large, and all the others are written.
+ * With GBX_RECORD_TOO_LARGE or GBX_RECORD_REFUSED those are the ones that the topic does not take, and all the others are
+ * written.
  */
 export type RequeueRecords = (
   records: readonly RequeuedRecord[],
@@ -163,8 +164,6 @@ export interface FlushRequest {
   readonly steps: readonly LedgerStep[];
   /** Written as `created_at`: milliseconds since the Unix epoch. */
   readonly createdAtMs: number;
-  /** Exposures whose id stands for another one and that are dead-lettered already: they stay out without a word. */
-  readonly reusedKnown: ReadonlySet<string>;
 }
 
 export interface FlushDurations {
@@ -200,10 +199,11 @@ export interface Warehouse {
   flush(request: FlushRequest): Promise<FlushOutcome>;
   /**
    * Would the table take these rows? Stages them, inserts what the table lacks, and rolls back: nothing is written, and
-   * the ledger is neither locked nor moved.
+   * the ledger is not moved.
+   * @returns how many of them it lacks: of the others nothing was tried
    * @throws {GbxError} of class `row` where they are refused; of another class, it says nothing of the rows.
    */
-  tryRows(rows: readonly Exposure[]): Promise<void>;
+  tryRows(rows: readonly Exposure[]): Promise<number>;
 }
 
 /** How a load run ended, when nothing was wrong. */

@@ -39,12 +39,27 @@ type Reason = 'crash' | 'stall' | 'evicted';
 const REBUILD_BACKOFF = { firstMs: 500, maxMs: 30_000 };
 const OPEN_BACKOFF = { firstMs: 500, maxMs: 5_000 };
 const REMIND_MS = 60_000;
+/** A bound of memory: more batches than a topic has partitions are seldom met again. */
+const UNREADABLE_MAX = 1_000;
+
+interface RefusedCommit {
+  readonly error: GbxError;
+  readonly joins: number;
+  /** By then, in `Clock.elapsed`, the join that explains it is there to be taken. */
+  readonly joinedByMs: number;
+}
 
 /** One client's life; told apart by identity. */
 export interface Current {
   readonly source: OwnedSource;
   readonly stalls: StallWatch;
   joins: number;
+  /** How often it had nothing to give at once: what it gave before was taken. */
+  emptyTakes: number;
+  /** `emptyTakes` at the last look for a stall. */
+  emptyTakesSeen: number;
+  /** The first commit since the last join that the group refused. */
+  refused: RefusedCommit | undefined;
 }
 
 export interface Supervisor extends Omit<SuperviseOptions, 'limits'> {
@@ -59,8 +74,8 @@ export interface Supervisor extends Omit<SuperviseOptions, 'limits'> {
   /** Woken when a client is there again, or never will be. */
   readonly waiting: Set<() => void>;
   rebuilds: number;
-  /** How often the same batch could not be read: progress elsewhere does not help it. */
-  unreadable: { readonly message: string; count: number } | undefined;
+  /** How often each of these batches could not be read, by message: progress elsewhere does not help it. */
+  readonly unreadable: Map<string, number>;
   /** By partition the furthest that was taken, of all clients. */
   readonly furthest: Map<number, bigint>;
   checkedAtMs: number;
@@ -68,7 +83,7 @@ export interface Supervisor extends Omit<SuperviseOptions, 'limits'> {
 }
 
 export function asCurrent({ limits }: Supervisor, source: OwnedSource): Current {
-  return { source, stalls: createStallWatch(limits.silentChecksMax), joins: 0 };
+  return { source, stalls: createStallWatch(limits.silentChecksMax), joins: 0, emptyTakes: 0, emptyTakesSeen: 0, refused: undefined };
 }
 
 interface Failure {
@@ -107,9 +122,13 @@ async function replace(state: Supervisor, former: Current, failure: Failure): Pr
 /** An outage, a login refused or a topic missing is waited for, however long: only what has no such reason counts. */
 function countRebuild(state: Supervisor, error: GbxError): number {
   if (error.code === 'GBX_BATCH_UNREADABLE') {
-    const isSame = state.unreadable?.message === error.message;
-    state.unreadable = { message: error.message, count: isSame ? (state.unreadable?.count ?? 0) + 1 : 1 };
-    return state.unreadable.count;
+    const { unreadable } = state;
+    const count = (unreadable.get(error.message) ?? 0) + 1;
+    unreadable.delete(error.message);
+    unreadable.set(error.message, count);
+    // The one that was met the longest time ago.
+    for (const message of unreadable.keys()) if (unreadable.size > UNREADABLE_MAX) unreadable.delete(message);
+    return count;
   }
   if (error.failure !== 'transient' && error.failure !== 'systemic') state.rebuilds++;
   return state.rebuilds;

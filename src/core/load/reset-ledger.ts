@@ -69,7 +69,6 @@ export async function executeReset(
     windows: [],
     steps: moves,
     createdAtMs: nowMs,
-    reusedKnown: new Set(),
   });
   if (outcome.kind !== 'loaded' && outcome.kind !== 'already-loaded') {
     throw new GbxError('GBX_WAREHOUSE_BUSY', 'Cannot reset the ledger as another consumer claimed it meanwhile', {

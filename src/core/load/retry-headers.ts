@@ -23,6 +23,11 @@ export function retryCountOf(record: LogRecord, maxRetries: number): number {
   return count <= maxRetries ? count : 0;
 }
 
+/** Whether it was requeued after a refusal, whatever the setting was then; copies made for another reason were never tried. */
+export function isRetry(record: LogRecord): boolean {
+  return record.headers[HEADERS.retryCount] !== undefined && retryCountOf(record, Number.POSITIVE_INFINITY) > 0;
+}
+
 /** Not to be loaded before: milliseconds since the Unix epoch; undefined where it is no copy that names its origin. */
 export function notBeforeOf(record: LogRecord): number | undefined {
   const text = textOf(record.headers[HEADERS.notBefore]);

@@ -4,11 +4,11 @@ import { GbxError } from '../errors.ts';
 import type { Exposure } from '../exposure/exposure.ts';
 import { takeOutRefused } from './batch.ts';
 import type { FlushContext, FlushDeps, Settled, Work } from './flush.ts';
-import { isolate, type RowRefusal, type Trial, type Verdict } from './isolate.ts';
+import { isolate, type RowRefusal, type Steps, type Trial, type TrialResult, type Verdict } from './isolate.ts';
 import { giveBack, type RefusedRow } from './refusals.ts';
 
 export interface RowSearch {
-  readonly steps: Generator<Trial, Verdict, string | undefined>;
+  readonly steps: Steps<Verdict>;
   next: IteratorResult<Trial, Verdict>;
 }
 
@@ -21,6 +21,8 @@ export interface Stuck {
 /** Fewer cannot be meant to make a batch of their own: a batch of ten is the smallest that is judged as a whole. */
 const ALLOWANCE_MIN = 10;
 const MESSAGES_LOGGED_MAX = 5;
+/** A table that is mended meanwhile explains one; then it is not the single rows. */
+const EMPTY_SEARCHES_MAX = 3;
 
 /** @param refusal what the warehouse said to the whole batch */
 export function startSearch(work: Work, refusal: GbxError, { random, allowance }: Pick<FlushDeps, 'random'> & FlushContext): void {
@@ -28,7 +30,7 @@ export function startSearch(work: Work, refusal: GbxError, { random, allowance }
   const steps = isolate({
     count: batch.exposures.length,
     message: messageOf(refusal),
-    isFresh: (index) => !batch.copiedIds.has(batch.exposures[index]?.exposureId ?? ''),
+    isFresh: (index) => !batch.retriedIds.has(batch.exposures[index]?.exposureId ?? ''),
     random,
     toTheEnd: batch.records !== undefined && allowance.left >= Math.max(batch.recordCount, ALLOWANCE_MIN),
   });
@@ -41,11 +43,11 @@ export async function searchOn(deps: FlushDeps, work: Work, context: FlushContex
   if (search === undefined) return undefined;
   if (search.next.done !== true) {
     const trial = search.next.value;
-    const rows =
-      trial.kind === 'control' ? [controlRow(deps.clock.now())] : trial.rows.flatMap((index) => work.batch.exposures[index] ?? []);
-    const refusal = await refusalOf(deps, rows);
+    const { exposures } = work.batch;
+    const rowsTried = (rows: readonly number[]): Exposure[] => rows.flatMap((index) => exposures[index] ?? []);
+    const result = trial.kind === 'control' ? await tryControl(deps) : await tryRows(deps, rowsTried(trial.rows));
     work.trials++;
-    search.next = search.steps.next(refusal);
+    search.next = search.steps.next(result);
     return undefined;
   }
   work.search = undefined;
@@ -65,7 +67,7 @@ export async function searchOn(deps: FlushDeps, work: Work, context: FlushContex
 export async function probe(deps: FlushDeps, work: Work): Promise<void> {
   const { known = [], error } = work.stuck ?? {};
   const row = known[Math.floor(deps.random() * known.length)];
-  if (row !== undefined && (await refusalOf(deps, [row.exposure])) !== undefined) throw error;
+  if (row !== undefined && (await tryRows(deps, [row.exposure])).kind === 'refused') throw error;
   work.stuck = undefined;
 }
 
@@ -77,7 +79,12 @@ function leave(
 ): Settled | undefined {
   const { batch } = work;
   const refused = rowsOf(work, verdict.refused);
-  if (refused.length === 0) throw new GbxError('GBX_WAREHOUSE_BUSY', 'the warehouse refused rows that it takes by now');
+  if (refused.length === 0) {
+    // Some rules are about rows together, and some limits about all of them: half as many, until they are taken or one is left.
+    if (++work.emptySearches >= EMPTY_SEARCHES_MAX)
+      return { kind: 'reread', refused, recordsMax: Math.max(1, Math.floor(batch.recordCount / 2)) };
+    throw new GbxError('GBX_WAREHOUSE_BUSY', 'the warehouse refused rows that it takes by now');
+  }
   deps.metrics.count('gbx_rows_refused_total', refused.length);
   deps.log.warn('rows.refused', {
     rows: batch.exposures.length,
@@ -132,13 +139,12 @@ function stuckError({ batch }: Work, { kind, known }: Exclude<Verdict, { kind: '
   });
 }
 
-/** @returns what the warehouse says against these rows; undefined where it would take them. @throws {GbxError} anything else */
-async function refusalOf({ warehouse }: FlushDeps, rows: readonly Exposure[]): Promise<string | undefined> {
+/** @throws {GbxError} what says nothing of these rows */
+async function tryRows({ warehouse }: FlushDeps, rows: readonly Exposure[]): Promise<TrialResult> {
   try {
-    await warehouse.tryRows(rows);
-    return undefined;
+    return { kind: 'taken', lacking: await warehouse.tryRows(rows) };
   } catch (error) {
-    if (error instanceof GbxError && error.code === 'GBX_ROW_REFUSED') return messageOf(error);
+    if (error instanceof GbxError && error.code === 'GBX_ROW_REFUSED') return { kind: 'refused', message: messageOf(error) };
     throw error;
   }
 }
@@ -148,9 +154,16 @@ function messageOf({ cause, message }: GbxError): string {
   return cause instanceof Error ? cause.message : message;
 }
 
-/** Rolled back like every trial. */
-function controlRow(nowMs: number): Exposure {
-  const tsMicros = Math.floor(nowMs) * 1000;
-  const who = { dsUserId: 'gbx-control', experimentId: 'gbx-control', variationId: '0' };
-  return { exposureId: 'gbx-control', ...who, tsMicros, attributes: '{}', source: 'gbx' };
+/**
+ * A row that is surely right. A table may have rules of its own for users, experiments or sources: then one as the last that it
+ * took decides.
+ */
+async function tryControl(deps: FlushDeps): Promise<TrialResult> {
+  const madeUp = { dsUserId: 'gbx-control', experimentId: 'gbx-control', variationId: '0', attributes: '{}', source: 'gbx' };
+  const { row } = deps.lastLoaded;
+  // Rolled back like every trial.
+  const control = (like: Omit<Exposure, 'exposureId' | 'tsMicros'>): Promise<TrialResult> =>
+    tryRows(deps, [{ ...like, exposureId: 'gbx-control', tsMicros: Math.floor(deps.clock.now()) * 1000 }]);
+  const result = await control(madeUp);
+  return result.kind === 'refused' && row !== undefined ? control(row) : result;
 }

@@ -9,7 +9,8 @@ export interface StallWatch {
   gave(partition: number, nextOffset: bigint): void;
   /** The partitions whose ends are to be looked up for check(); none where all of them move. */
   doubted(): number[];
-  check(offsets: readonly PartitionOffsets[]): StallFinding;
+  /** @param wasEmpty all that the client had was taken at some time since the last check */
+  check(offsets: readonly PartitionOffsets[], wasEmpty?: boolean): StallFinding;
 }
 
 export interface StallFinding {
@@ -45,18 +46,23 @@ export function createStallWatch(checksMax: number): StallWatch {
       const isDoubted = [...readings.values()].some(({ gave, knownEnd }) => !gave || knownEnd === undefined);
       return isDoubted ? [...readings.keys()] : [];
     },
-    check: (offsets) => check(readings, offsets, checksMax),
+    check: (offsets, wasEmpty = true) => check(readings, offsets, { checksMax, wasEmpty }),
   };
 }
 
 /**
  * What was in the log at the last check should have been given by now. A partition that gave none of it counts as silent only
- * once the others gave all of theirs: under a backlog each has to wait for its turn.
+ * once the others gave all of theirs: under a backlog each has to wait for its turn. Nor does one whose records may be there, not
+ * taken.
  */
-function check(readings: Map<number, Reading>, offsets: readonly PartitionOffsets[], checksMax: number): StallFinding {
+function check(
+  readings: Map<number, Reading>,
+  offsets: readonly PartitionOffsets[],
+  { checksMax, wasEmpty }: { readonly checksMax: number; readonly wasEmpty: boolean },
+): StallFinding {
   const behind = [...readings.values()].filter(({ position, knownEnd }) => knownEnd !== undefined && position < knownEnd);
   const silent = behind.filter(({ gave }) => !gave);
-  if (silent.length === behind.length) for (const reading of silent) reading.silentChecks++;
+  if (wasEmpty && silent.length === behind.length) for (const reading of silent) reading.silentChecks++;
   const stalled = [...readings].filter(([, { silentChecks }]) => silentChecks >= checksMax).map(([partition]) => partition);
   const ends = new Map(offsets.map(({ partition, end }) => [partition, end]));
   let isCaughtUp = readings.size > 0;

@@ -23,8 +23,13 @@ const DEFAULTS: SuperviseLimits = {
   closeMs: 10_000,
   openMs: 60_000,
 };
+export interface SupervisedSource extends OwnedSource {
+  /** False while a new client is made. */
+  isUp(): boolean;
+}
+
 /** @throws {GbxError} what opening the first client throws */
-export async function superviseSource(options: SuperviseOptions): Promise<OwnedSource> {
+export async function superviseSource(options: SuperviseOptions): Promise<SupervisedSource> {
   const source = await options.open();
   const { clusterId, topic, group } = source;
   const state: Supervisor = {
@@ -37,7 +42,7 @@ export async function superviseSource(options: SuperviseOptions): Promise<OwnedS
     fatal: undefined,
     waiting: new Set(),
     rebuilds: 0,
-    unreadable: undefined,
+    unreadable: new Map(),
     furthest: new Map(),
     checkedAtMs: options.clock.elapsed(),
     isChecking: false,
@@ -45,6 +50,7 @@ export async function superviseSource(options: SuperviseOptions): Promise<OwnedS
   state.current = asCurrent(state, source);
   return {
     ...state.named,
+    isUp: () => state.current !== undefined,
     take: (ms, signal) => take(state, ms, signal),
     offsets: async (partitions) => currentOf(state).source.offsets(partitions),
     seek: (positions) => seek(state, positions),
@@ -64,7 +70,7 @@ async function take(state: Supervisor, ms: number, signal?: AbortSignal): Promis
   if (current === undefined) return untilChanged(state, ms, signal);
   let event: SourceEvent | undefined;
   try {
-    event = await current.source.take(ms, signal);
+    event = await takeFrom(current, ms, signal);
   } catch (error) {
     rebuild(state, current, { reason: 'crash', error: asGbxError(error) });
     return undefined;
@@ -72,8 +78,17 @@ async function take(state: Supervisor, ms: number, signal?: AbortSignal): Promis
   // Replaced while it waited: the new client's join tells what is to be read.
   if (state.current !== current) return undefined;
   if (event !== undefined) note(state, current, event);
+  lookForJoin(state, current);
   if (state.clock.elapsed() - state.checkedAtMs >= state.limits.checkMs) void lookForStall(state, current);
   return event;
+}
+
+/** Notes whether all that the client has was taken: only then what did not come is its fault. */
+async function takeFrom(current: Current, ms: number, signal?: AbortSignal): Promise<SourceEvent | undefined> {
+  const event = await current.source.take(0, signal);
+  if (event !== undefined) return event;
+  current.emptyTakes++;
+  return current.source.take(ms, signal);
 }
 
 /** Always undefined: the next take() gives what there is then. */
@@ -113,16 +128,23 @@ async function commit(state: Supervisor, positions: ReadonlyMap<number, bigint>)
   try {
     await current.source.commit(positions);
   } catch (error) {
-    if (error instanceof GbxError && error.code === 'GBX_NOT_A_MEMBER') void expectJoin(state, current, error);
+    if (error instanceof GbxError && error.code === 'GBX_NOT_A_MEMBER') expectJoin(state, current, error);
     throw error;
   }
 }
 
 /** The group has forgotten this member, which may read on all the same: the client should notice, and join again. */
-async function expectJoin(state: Supervisor, current: Current, error: GbxError): Promise<void> {
-  const { joins } = current;
-  await state.clock.sleep(state.limits.evictedMs, state.closing.signal);
-  if (current.joins === joins) rebuild(state, current, { reason: 'evicted', error });
+function expectJoin({ clock, limits }: Supervisor, current: Current, error: GbxError): void {
+  const { joins, refused } = current;
+  if (refused?.joins !== joins) current.refused = { error, joins, joinedByMs: clock.elapsed() + limits.evictedMs };
+}
+
+/** After a take: a join is the first thing that a client gives, so it would have been taken by now. */
+function lookForJoin(state: Supervisor, current: Current): void {
+  const { refused, joins } = current;
+  if (refused === undefined || state.clock.elapsed() < refused.joinedByMs) return;
+  current.refused = undefined;
+  if (joins === refused.joins) rebuild(state, current, { reason: 'evicted', error: refused.error });
 }
 
 async function lookForStall(state: Supervisor, current: Current): Promise<void> {
@@ -130,9 +152,11 @@ async function lookForStall(state: Supervisor, current: Current): Promise<void> 
   state.isChecking = true;
   state.checkedAtMs = state.clock.elapsed();
   try {
+    const wasEmpty = current.emptyTakes > current.emptyTakesSeen;
+    current.emptyTakesSeen = current.emptyTakes;
     const partitions = current.stalls.doubted();
     if (partitions.length === 0) return;
-    const { stalled, isCaughtUp } = current.stalls.check(await current.source.offsets(partitions));
+    const { stalled, isCaughtUp } = current.stalls.check(await current.source.offsets(partitions), wasEmpty);
     if (isCaughtUp && state.current === current) state.rebuilds = 0;
     if (stalled.length > 0) rebuild(state, current, { reason: 'stall', error: standsStill(state, stalled) });
   } catch {

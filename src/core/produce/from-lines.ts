@@ -49,18 +49,28 @@ export function invalidLine({ number, reason }: { readonly number: number; reado
   });
 }
 
+function noExposure(): GbxError {
+  return new GbxError('GBX_INPUT_INVALID', 'the input holds no exposure', { hint: 'give one exposure a line, as serve takes them' });
+}
+
 interface LinesOptions {
   /** The next lines, at least one; undefined at the end. */
   readonly next: () => Promise<readonly Line[] | undefined>;
   readonly parse: (line: Line) => ParsedLine;
   /** Told of a line that is left out; throws where none may be. */
   readonly onInvalid: (line: { readonly number: number; readonly reason: string }) => void;
+  /** Once it aborts, an input without an exposure is none's fault. */
+  readonly signal: AbortSignal;
 }
 
-/** Takes what is there rather than wait for a full batch: input may trickle. What stands before a line at fault is still taken. */
-export function takeLines({ next, parse, onInvalid }: LinesOptions): Take {
+/**
+ * Takes what is there rather than wait for a full batch: input may trickle. What stands before a line at fault is still taken.
+ * The first take throws GBX_INPUT_INVALID where there is no exposure at all: nothing sent must not look like a success.
+ */
+export function takeLines({ next, parse, onInvalid, signal }: LinesOptions): Take {
   let waiting: Outgoing[] = [];
   let failure: unknown;
+  let hasTaken = false;
 
   async function read(): Promise<boolean> {
     const lines = failure === undefined ? await next() : undefined;
@@ -83,6 +93,8 @@ export function takeLines({ next, parse, onInvalid }: LinesOptions): Take {
   return async ({ recordsMax, bytesMax }) => {
     while (waiting.length === 0 && (await read())) {}
     if (waiting.length === 0 && failure !== undefined) throw failure;
+    if (waiting.length === 0 && !hasTaken && !signal.aborted) throw noExposure();
+    hasTaken = true;
     let count = 0;
     for (let bytes = 0; count < waiting.length && count < recordsMax && (count === 0 || bytes < bytesMax); count++) {
       bytes += waiting[count]?.value.length ?? 0;

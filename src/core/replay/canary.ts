@@ -27,6 +27,7 @@ function whyStopped({ sent, failedAgain, codes }: Tally): string {
 export function parseShare(text: string, flag: string): number {
   const [, number, percent] = /^(\d{1,3}(?:\.\d{1,4})?)(%?)$/u.exec(text.trim()) ?? [];
   const share = Number(number) / (percent === '%' ? 100 : 1);
-  if (!(share >= 0 && share <= 1)) throw new GbxError('GBX_USAGE', `Cannot take ${flag} ${JSON.stringify(text)} for a share`, { hint: 'give 2% or 0.02' });
+  if (!(share >= 0 && share <= 1))
+    throw new GbxError('GBX_USAGE', `Cannot take ${flag} ${JSON.stringify(text)} for a share`, { hint: 'give 2% or 0.02' });
   return share;
 }

@@ -8,7 +8,11 @@ import type { ReplayLogs } from './ports.ts';
  * @returns indexes of entries from `next` on whose records have expired
  * @throws {GbxError} GBX_TOPIC_CHANGED where cluster or topic are others than those of the plan, GBX_TOPIC_MISSING
  */
-export async function findExpired(plan: Plan, next: number, { logs, clusterId }: { readonly logs: ReplayLogs; readonly clusterId: string }): Promise<readonly number[]> {
+export async function findExpired(
+  plan: Plan,
+  next: number,
+  { logs, clusterId }: { readonly logs: ReplayLogs; readonly clusterId: string },
+): Promise<readonly number[]> {
   if (clusterId !== plan.clusterId) throw changed(plan, `this is the cluster ${clusterId}, and it was made on ${plan.clusterId}`);
   const now = new Map((await rangesOf(logs, plan.sourceTopic)).map((range) => [range.partition, range]));
   for (const { partition, end } of plan.ranges) {

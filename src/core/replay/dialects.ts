@@ -22,7 +22,8 @@ export interface FailureFacts {
 const TEXT_MAX = 1_000;
 const MILLISECONDS = /^\d{1,15}$/;
 /** What others wrote of the failure: told again by the headers of gbx, and large (stack traces). */
-const FOREIGN = /^(?:__connect\.errors\.|__streams\.errors\.|kafka_dlt-|kafka_original-|kafka_exception-|kafka_key-exception-|retry_topic-)/;
+const FOREIGN =
+  /^(?:__connect\.errors\.|__streams\.errors\.|kafka_dlt-|kafka_original-|kafka_exception-|kafka_key-exception-|retry_topic-)/;
 
 export function isForeignFailureHeader(name: string): boolean {
   return FOREIGN.test(name);

@@ -1,6 +1,7 @@
 // Which dead letters are meant: what a person types, and whether a letter fits it.
-import type { LogRecord } from '../exposure/exposure.ts';
+
 import { GbxError } from '../errors.ts';
+import type { LogRecord } from '../exposure/exposure.ts';
 import { parsePlace } from '../verify/range.ts';
 import type { Letter } from './letter.ts';
 
@@ -40,12 +41,19 @@ export function parseFilter(texts: FilterTexts, nowMs: number): LetterFilter {
   };
 }
 
-export function isMatch(filter: LetterFilter, letter: Letter, of: { readonly key: LogRecord['key']; readonly experimentId: string | undefined }): boolean {
+export function isMatch(
+  filter: LetterFilter,
+  letter: Letter,
+  of: { readonly key: LogRecord['key']; readonly experimentId: string | undefined },
+): boolean {
   const { sinceMs, untilMs, codes, places, key, experimentId, origin } = filter;
   if (sinceMs !== undefined && letter.failedAtMs < sinceMs) return false;
   if (untilMs !== undefined && letter.failedAtMs >= untilMs) return false;
   if (codes !== undefined && !codes.has(letter.code)) return false;
-  if (places !== undefined && !places.some(({ partition, from, to }) => letter.partition === partition && letter.offset >= from && letter.offset < to))
+  if (
+    places !== undefined &&
+    !places.some(({ partition, from, to }) => letter.partition === partition && letter.offset >= from && letter.offset < to)
+  )
     return false;
   if (key !== undefined && of.key?.toString() !== key) return false;
   if (experimentId !== undefined && of.experimentId !== experimentId) return false;

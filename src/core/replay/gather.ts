@@ -76,7 +76,11 @@ export async function scanTopic(
 }
 
 /** @throws {GbxError} as scanTopic; GBX_USAGE where there are too many for one plan */
-export async function gatherLetters(logs: ReplayLogs, place: Place, options: Reading & { readonly filter: LetterFilter }): Promise<Gathered> {
+export async function gatherLetters(
+  logs: ReplayLogs,
+  place: Place,
+  options: Reading & { readonly filter: LetterFilter },
+): Promise<Gathered> {
   const { filter, ...reading } = options;
   const byOrigin = new Map<string, Candidate & { readonly matches: boolean }>();
   let letters = 0;

@@ -7,7 +7,7 @@ import { rangesOf } from './gather.ts';
 import { readLetter } from './letter.ts';
 import type { Plan, PlanEntry } from './plan.ts';
 import type { ReplayLogs, ReplayTable } from './ports.ts';
-import { findStanding } from './select.ts';
+import { findStanding, judgeRows } from './select.ts';
 
 export interface Tally {
   readonly sent: number;
@@ -47,7 +47,8 @@ export function createOutcomes(plan: Plan, { logs, table, signal }: Deps): Outco
       for await (const { records, nextOffset } of logs.read({ topic: plan.deadLetterTopic, partition, from, to: end }, signal)) {
         for (const record of records) {
           const letter = readLetter(record, plan.deadLetterTopic);
-          if (letter.replayId === plan.id && record.headers[HEADERS.origin] !== undefined) dead.set(placeOfOrigin(letter.origin), letter.code);
+          if (letter.replayId === plan.id && record.headers[HEADERS.origin] !== undefined)
+            dead.set(placeOfOrigin(letter.origin), letter.code);
         }
         positions.set(partition, nextOffset);
       }
@@ -65,12 +66,10 @@ export function createOutcomes(plan: Plan, { logs, table, signal }: Deps): Outco
     const asked = [...pending, ...[...failed].map(([key, { entry }]) => [key, entry] as const)];
     const standing = await findStanding(
       table,
-      asked.map(([, { exposureId }]) => ({ exposureId, tsMicros: plan.tsMicrosMin })),
+      asked.map(([, { exposure }]) => exposure),
     );
-    for (const [key, entry] of asked) {
-      const code = failed.get(key)?.code;
-      // The row that this one was given up for.
-      if (!standing.has(entry.exposureId) || code === 'GBX_ID_REUSED') continue;
+    for (const [key, { exposure }] of asked) {
+      if (judgeRows(exposure, standing.get(exposure.exposureId) ?? []) !== 'loaded') continue;
       pending.delete(key);
       failed.delete(key);
       loaded++;

@@ -4,6 +4,7 @@ import { hash } from 'node:crypto';
 import * as z from 'zod';
 import { GbxError } from '../errors.ts';
 import type { LogRange } from '../verify/ports.ts';
+import type { CandidateExposure } from './gather.ts';
 
 export const PLAN_SCHEMA = 'gbx.replay-plan-file/1';
 
@@ -12,7 +13,7 @@ export interface PlanEntry {
   readonly offset: bigint;
   /** As gbx-origin has it. */
   readonly origin: string;
-  readonly exposureId: string;
+  readonly exposure: CandidateExposure;
   /** Of key and value, as the record stands in the log. */
   readonly hash: string;
   readonly replayCount: number;
@@ -35,6 +36,8 @@ export interface PlanHead {
   readonly ranges: readonly LogRange[];
   /** The ends of the dead-letter topic: what fails again stands behind them. */
   readonly letterEnds: readonly { readonly partition: number; readonly end: bigint }[];
+  /** Also those that are in the table by the time it is run. */
+  readonly resendsLoaded: boolean;
   /** Which were asked for, as it was typed. */
   readonly filter: Readonly<Record<string, string>>;
   /** Records looked at; those that stand for the same one as another; those left out, by reason. */
@@ -42,8 +45,6 @@ export interface PlanHead {
   readonly duplicates: number;
   readonly skipped: Readonly<Record<string, number>>;
   readonly codes: Readonly<Record<string, number>>;
-  /** The earliest `ts` of them: microseconds since the Unix epoch. */
-  readonly tsMicrosMin: number;
 }
 
 export interface Plan extends PlanHead {
@@ -52,7 +53,10 @@ export interface Plan extends PlanHead {
   readonly hash: string;
 }
 
-const OFFSET = z.string().regex(/^\d{1,19}$/u).transform(BigInt);
+const OFFSET = z
+  .string()
+  .regex(/^\d{1,19}$/u)
+  .transform(BigInt);
 const RANGE = z.object({ partition: z.int(), start: OFFSET, end: OFFSET });
 const COUNTS = z.record(z.string(), z.int());
 
@@ -67,12 +71,12 @@ const HEAD = z.object({
   deadLetterTopic: z.string(),
   ranges: z.array(RANGE),
   letterEnds: z.array(z.object({ partition: z.int(), end: OFFSET })),
+  resendsLoaded: z.boolean(),
   filter: z.record(z.string(), z.string()),
   records: z.int(),
   duplicates: z.int(),
   skipped: COUNTS,
   codes: COUNTS,
-  tsMicrosMin: z.number(),
 });
 
 const ENTRY = z.object({
@@ -80,6 +84,8 @@ const ENTRY = z.object({
   o: OFFSET,
   origin: z.string(),
   id: z.string(),
+  ts: z.number(),
+  who: z.string(),
   hash: z.string(),
   replays: z.int(),
   edited: z.object({ key: z.string(), value: z.string() }).optional(),
@@ -90,8 +96,10 @@ const TAIL = z.object({ sha256: z.string() });
 /** @returns the text of the file, and the plan as it will be read from it */
 export function formatPlan(head: PlanHead, entries: readonly PlanEntry[]): { readonly text: string; readonly plan: Plan } {
   const lines = [JSON.stringify({ schema: PLAN_SCHEMA, ...head }, bigintAsText)];
-  for (const { partition, offset, origin, exposureId, hash: own, replayCount, edited } of entries)
-    lines.push(JSON.stringify({ p: partition, o: String(offset), origin, id: exposureId, hash: own, replays: replayCount, edited }));
+  for (const { partition, offset, origin, exposure, hash: own, replayCount, edited } of entries) {
+    const { exposureId: id, tsMicros: ts, who } = exposure;
+    lines.push(JSON.stringify({ p: partition, o: String(offset), origin, id, ts, who, hash: own, replays: replayCount, edited }));
+  }
   const body = `${lines.join('\n')}\n`;
   const sha256 = hash('sha256', body, 'hex');
   return { text: `${body}${JSON.stringify({ sha256 })}\n`, plan: { ...head, entries, hash: sha256 } };
@@ -107,8 +115,9 @@ export function parsePlan(text: string, name: string): Plan {
     const [first = '', ...rest] = body.trimEnd().split('\n');
     const { schema: _schema, ...head } = HEAD.parse(JSON.parse(first));
     const entries = rest.map((line) => {
-      const { p, o, origin, id, hash: own, replays, edited } = ENTRY.parse(JSON.parse(line));
-      return { partition: p, offset: o, origin, exposureId: id, hash: own, replayCount: replays, edited };
+      const { p, o, origin, id, ts, who, hash: own, replays, edited } = ENTRY.parse(JSON.parse(line));
+      const exposure = { exposureId: id, tsMicros: ts, who };
+      return { partition: p, offset: o, origin, exposure, hash: own, replayCount: replays, edited };
     });
     return { ...head, entries, hash: sha256 };
   } catch (error) {
@@ -127,6 +136,8 @@ function bigintAsText(_: string, value: unknown): unknown {
 /** `replay-20260131T120000Z-1a2b`: read in a header or a folder, it says when. */
 export function createPlanId(nowMs: number, random: () => number): string {
   const time = new Date(nowMs).toISOString().replaceAll(/[-:]|\.\d+/gu, '');
-  const tail = Math.floor(random() * 2 ** 16).toString(16).padStart(4, '0');
+  const tail = Math.floor(random() * 2 ** 16)
+    .toString(16)
+    .padStart(4, '0');
   return `replay-${time}-${tail}`;
 }

@@ -13,33 +13,52 @@ export interface Taken {
   readonly record: LogRecord | undefined;
 }
 
-/** @throws {GbxError} GBX_TOPIC_CHANGED, and what reading makes it throw */
-export async function* readEntries(plan: Plan, next: number, { logs, signal }: { readonly logs: ReplayLogs; readonly signal: AbortSignal }): AsyncGenerator<Taken> {
-  const { entries, sourceTopic: topic } = plan;
-  let index = next;
-  while (index < entries.length && !signal.aborted) {
-    const first = entries[index];
-    if (first === undefined) return;
-    const { partition } = first;
-    let last = index;
-    while (entries[last + 1]?.partition === partition) last++;
-    const to = (entries[last]?.offset ?? first.offset) + 1n;
-    for await (const { records, nextOffset } of logs.read({ topic, partition, from: first.offset, to }, signal)) {
-      for (const record of records) {
-        // Offsets that were passed hold nothing any more.
-        for (let entry = at(index); entry !== undefined && entry.offset < record.offset; entry = at(index)) yield { index: index++, entry, record: undefined };
-        const entry = at(index);
-        if (entry === undefined || entry.offset !== record.offset) continue;
-        if (markRecord(record).hash !== entry.hash) throw changed(plan, `another record stands at ${topic}/${partition}/${entry.offset}`);
-        yield { index: index++, entry, record };
-      }
-      for (let entry = at(index); entry !== undefined && entry.offset < nextOffset; entry = at(index)) yield { index: index++, entry, record: undefined };
-    }
-    if (signal.aborted) return;
-    for (let entry = at(index); entry !== undefined && index <= last; entry = at(index)) yield { index: index++, entry, record: undefined };
+interface Reading {
+  readonly logs: ReplayLogs;
+  readonly signal: AbortSignal;
+}
 
-    function at(wanted: number): PlanEntry | undefined {
-      return wanted <= last ? entries[wanted] : undefined;
+/** @param next index of the first one wanted. @throws {GbxError} GBX_TOPIC_CHANGED, and what reading makes it throw */
+export async function* readEntries(plan: Plan, next: number, reading: Reading): AsyncGenerator<Taken> {
+  for (let from = next; from < plan.entries.length && !reading.signal.aborted; ) {
+    let to = from + 1;
+    while (to < plan.entries.length && plan.entries[to]?.partition === plan.entries[from]?.partition) to++;
+    yield* readPartition(plan, { from, to }, reading);
+    from = to;
+  }
+}
+
+/** Entries `from` to `to`, exclusive, all of one partition and in the order of the log. */
+async function* readPartition(
+  plan: Plan,
+  { from, to }: { readonly from: number; readonly to: number },
+  { logs, signal }: Reading,
+): AsyncGenerator<Taken> {
+  const { entries, sourceTopic: topic } = plan;
+  const [first, last] = [entries[from], entries[to - 1]];
+  if (first === undefined || last === undefined) return;
+  let index = from;
+  /** Those before this offset that no record stood for. */
+  function* passed(offset: bigint): Generator<Taken> {
+    for (; index < to; index++) {
+      const entry = entries[index];
+      if (entry === undefined || entry.offset >= offset) return;
+      yield { index, entry, record: undefined };
     }
   }
+  for await (const { records, nextOffset } of logs.read(
+    { topic, partition: first.partition, from: first.offset, to: last.offset + 1n },
+    signal,
+  )) {
+    for (const record of records) {
+      yield* passed(record.offset);
+      const entry = index < to ? entries[index] : undefined;
+      if (entry === undefined || entry.offset !== record.offset) continue;
+      if (markRecord(record).hash !== entry.hash)
+        throw changed(plan, `another record stands at ${topic}/${entry.partition}/${entry.offset}`);
+      yield { index: index++, entry, record };
+    }
+    yield* passed(nextOffset);
+  }
+  if (!signal.aborted) yield* passed(last.offset + 1n);
 }

@@ -10,7 +10,7 @@ import { createOutcomes, type Outcomes, type Tally } from './outcomes.ts';
 import type { Plan, PlanEntry } from './plan.ts';
 import type { AppendJournal, ReplayCopy, ReplayLogs, ReplayTable, WriteReplayCopies } from './ports.ts';
 import { readEntries, type Taken } from './read-entries.ts';
-import { findStanding } from './select.ts';
+import { findStanding, judgeRows } from './select.ts';
 
 export interface RunOrder {
   readonly plan: Plan;
@@ -44,6 +44,8 @@ export interface RunResult {
     | 'done'
     /** All were sent; some failed again, were gone, or too large. */
     | 'incomplete'
+    /** All were sent, and nobody wanted to wait for what becomes of them. */
+    | 'sent'
     /** All were sent; some are neither loaded nor dead again yet. */
     | 'pending'
     /** By itself, as too many failed again. */
@@ -64,10 +66,13 @@ const LOOK_EVERY_MS_MAX = 5_000;
 interface Run {
   readonly order: RunOrder;
   readonly deps: RunDeps;
+  /** Of those sent by this run: by them it is judged. */
   readonly outcomes: Outcomes;
+  /** Of those that were sent before, or were in the table already: looked at in the end. */
+  readonly earlier: Outcomes;
   progress: Progress;
   /** In the table before this run sent anything. */
-  readonly standing: ReadonlySet<string>;
+  readonly isStanding: (entry: PlanEntry) => boolean;
   sentNow: number;
   lookedMs: number;
 }
@@ -80,18 +85,20 @@ export async function runPlan(order: RunOrder, deps: RunDeps): Promise<RunResult
   await findExpired(plan, progress.next, deps);
   const rows = await findStanding(
     deps.table,
-    plan.entries.slice(progress.next).map(({ exposureId }) => ({ exposureId, tsMicros: plan.tsMicrosMin })),
+    plan.entries.slice(progress.next).map(({ exposure }) => exposure),
   );
-  const outcomes = createOutcomes(plan, deps);
-  const run: Run = { order, deps, outcomes, progress, standing: new Set(rows.keys()), sentNow: 0, lookedMs: deps.clock.elapsed() };
+  const isStanding = ({ exposure }: PlanEntry): boolean =>
+    !plan.resendsLoaded && judgeRows(exposure, rows.get(exposure.exposureId) ?? []) === 'loaded';
+  const [outcomes, earlier] = [createOutcomes(plan, deps), createOutcomes(plan, deps)];
+  const run: Run = { order, deps, outcomes, earlier, progress, isStanding, sentNow: 0, lookedMs: deps.clock.elapsed() };
   const { gone, tooLarge, next } = progress;
   const absent = new Set([...gone, ...tooLarge]);
-  outcomes.add(plan.entries.slice(0, next).filter((_, index) => !absent.has(index)));
+  earlier.add(plan.entries.slice(0, next).filter((_, index) => !absent.has(index)));
   await note(run, { kind: 'started', plan: plan.hash, atMs: deps.clock.now(), by: order.by });
   const ended = (await sendAll(run)) ?? (await settle(run));
   if (ended.verdict === 'stopped' || ended.verdict === 'canary-timeout' || ended.verdict === 'cancelled')
     await note(run, { kind: 'stopped', why: ended.why ?? ended.verdict, atMs: deps.clock.now() });
-  return { ...ended, progress: run.progress, outcome: outcomes.tally() };
+  return { ...ended, progress: run.progress, outcome: sum(earlier.tally(), outcomes.tally()) };
 }
 
 async function note(run: Run, entry: JournalEntry): Promise<void> {
@@ -125,14 +132,14 @@ async function sendAll(run: Run): Promise<Ended | undefined> {
 
 /** @returns how many were sent */
 async function sendBatch(run: Run, batch: readonly Taken[]): Promise<number> {
-  const { deps, order, standing, outcomes } = run;
+  const { deps, order, outcomes } = run;
   const gone: number[] = [];
   const tooLarge: number[] = [];
-  let loaded = 0;
+  const standing: PlanEntry[] = [];
   const copies = new Map<ReplayCopy, { readonly index: number; readonly entry: PlanEntry }>();
   for (const { index, entry, record } of batch) {
     if (record === undefined) gone.push(index);
-    else if (standing.has(entry.exposureId)) loaded++;
+    else if (run.isStanding(entry)) standing.push(entry);
     else copies.set(replayCopy(record, entry, order.plan.id), { index, entry });
   }
   const written: PlanEntry[] = [];
@@ -152,8 +159,9 @@ async function sendBatch(run: Run, batch: readonly Taken[]): Promise<number> {
     for (const { index } of missing.values()) tooLarge.push(index);
   }
   const from = run.progress.next;
-  await note(run, { kind: 'sent', from, to: from + batch.length, gone, tooLarge, loaded });
+  await note(run, { kind: 'sent', from, to: from + batch.length, gone, tooLarge, loaded: standing.length });
   outcomes.add(written);
+  run.earlier.add(standing);
   run.sentNow += written.length;
   deps.onProgress('replaying', run.progress.next, order.plan.entries.length);
   return written.length;
@@ -182,7 +190,10 @@ async function awaitCanary(run: Run): Promise<Ended | undefined> {
     const { pending, sent, loaded } = outcomes.tally();
     if (await deps.isCancelled()) return { verdict: 'cancelled', why: undefined };
     if (deps.clock.elapsed() - startedMs >= order.waitMs)
-      return { verdict: 'canary-timeout', why: `${pending} of the first ${sent} are not in the table after ${Math.round(order.waitMs / 1000)} s` };
+      return {
+        verdict: 'canary-timeout',
+        why: `${pending} of the first ${sent} are not in the table after ${Math.round(order.waitMs / 1000)} s`,
+      };
     deps.onProgress('waiting for the first ones', loaded, sent);
     await deps.clock.sleep(LOOK_EVERY_MS, deps.signal);
     if (deps.signal.aborted) return { verdict: 'interrupted', why: undefined };
@@ -191,20 +202,39 @@ async function awaitCanary(run: Run): Promise<Ended | undefined> {
 
 /** All are sent: waits until each is in the table or dead again. */
 async function settle(run: Run): Promise<Ended> {
-  const { deps, order, outcomes } = run;
+  const { deps, order, outcomes, earlier } = run;
   const startedMs = deps.clock.elapsed();
   let everyMs = LOOK_EVERY_MS;
   for (;;) {
-    const { pending, loaded, failedAgain, sent } = await outcomes.look();
+    const { pending, loaded, failedAgain, sent } = sum(await earlier.look(), await outcomes.look());
     const isOver = deps.clock.elapsed() - startedMs >= order.waitMs;
     if (pending === 0 || isOver || deps.signal.aborted) {
-      if (pending > 0) return deps.signal.aborted ? { verdict: 'interrupted', why: undefined } : { verdict: 'pending', why: undefined };
-      await note(run, { kind: 'ended', atMs: deps.clock.now(), loaded, failedAgain });
       const { gone, tooLarge } = run.progress;
-      return { verdict: failedAgain + gone.length + tooLarge.length > 0 ? 'incomplete' : 'done', why: undefined };
+      const isLess = failedAgain + gone.length + tooLarge.length > 0;
+      if (pending > 0) return { verdict: unsettled(run, isLess), why: undefined };
+      await note(run, { kind: 'ended', atMs: deps.clock.now(), loaded, failedAgain });
+      return { verdict: isLess ? 'incomplete' : 'done', why: undefined };
     }
     deps.onProgress('waiting until they are loaded', loaded + failedAgain, sent);
     await deps.clock.sleep(everyMs, deps.signal);
     everyMs = Math.min(LOOK_EVERY_MS_MAX, everyMs * 1.5);
   }
+}
+
+function unsettled({ deps, order }: Run, isLess: boolean): RunResult['verdict'] {
+  if (deps.signal.aborted) return 'interrupted';
+  if (order.waitMs > 0) return 'pending';
+  return isLess ? 'incomplete' : 'sent';
+}
+
+function sum(one: Tally, other: Tally): Tally {
+  const codes = { ...one.codes };
+  for (const [code, count] of Object.entries(other.codes)) codes[code] = (codes[code] ?? 0) + count;
+  return {
+    sent: one.sent + other.sent,
+    loaded: one.loaded + other.loaded,
+    failedAgain: one.failedAgain + other.failedAgain,
+    pending: one.pending + other.pending,
+    codes,
+  };
 }

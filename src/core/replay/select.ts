@@ -61,7 +61,10 @@ export async function selectCandidates(candidates: Iterable<Candidate>, options:
   return { chosen: chosen.slice(0, options.limit), skipped, beyondLimit: Math.max(0, chosen.length - options.limit) };
 }
 
-function reasonOf({ exposure, originTopic, replayCount, code }: Candidate, { topics, maxReplays, table }: SelectOptions): SkipReason | undefined {
+function reasonOf(
+  { exposure, originTopic, replayCount, code }: Candidate,
+  { topics, maxReplays, table }: SelectOptions,
+): SkipReason | undefined {
   if (topics !== undefined && !topics.has(originTopic)) return 'other-topic';
   if (exposure === undefined) return 'invalid';
   // Without the table nobody knows whether the other row is still there.

@@ -36,6 +36,7 @@ export function toVerifyDocument({ scope, deadLetterTopic, manifest }: VerifyPla
       rowsFromElsewhere: phantomDoubt === undefined ? 0 : report.strangeRows,
       reason: phantomDoubt ?? null,
       notExamined: report.unexamined,
+      crowdedIds: report.crowded,
       deadLetterTopic: lettersState(report.letters),
     },
     ids: {
@@ -56,6 +57,10 @@ export function toVerifyDocument({ scope, deadLetterTopic, manifest }: VerifyPla
       end: Number(end),
       waiting: Number(waiting),
     })),
+    mayHaveBegunAt:
+      report.mayHaveBegunAt === undefined
+        ? null
+        : [...report.mayHaveBegunAt].map(([partition, offset]) => ({ partition, offset: Number(offset) })),
     partitions: tallies(account.byPartition, 'partition'),
     experiments: tallies(account.byExperiment, 'experiment'),
     passes: report.passes,

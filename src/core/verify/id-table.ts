@@ -39,15 +39,22 @@ const COUNT_MAX = 255;
 /** Slots for each entry: fuller tables probe longer, emptier ones cost memory. */
 const SLACK = 1.5;
 
+/** Entries of one id: a constant id would otherwise make every probe as long as the topic. */
+export const ENTRIES_PER_ID = 50;
+
 /** @param entriesMax entries beyond it are refused */
 export function createIdTable(entriesMax: number) {
   const slots = Math.max(16, Math.ceil(entriesMax * SLACK));
   const columns = createColumns(slots);
   const { flags, rows, oddRows } = columns;
+  /** By the first slot of an id: different entries that found no place, at most (equal ones count again). */
+  const crowds = new Map<number, number>();
   let size = 0;
   return {
     ...columns,
     slots,
+    /** Entries of the id beyond those that are kept. @param slot the id's first one */
+    crowdOf: (slot: number): number => crowds.get(slot) ?? 0,
     isFull: () => size >= entriesMax,
     idAt: (slot: number): Fingerprint => ({ high: columns.idHigh[slot] ?? 0, low: columns.idLow[slot] ?? 0 }),
     /** The entries of an id in the order in which they were added. */
@@ -57,9 +64,13 @@ export function createIdTable(entriesMax: number) {
       for (const slot of slotsOf(columns, id)) return slot;
       return -1;
     },
-    /** @returns whether it is new: an equal one takes the flags of both. @throws {RangeError} beyond entriesMax */
+    /** @returns whether it was entered: an equal one takes the flags of both. @throws {RangeError} beyond entriesMax */
     add(entry: NewEntry): boolean {
-      const { slot, isNew, isFirst } = placeOf(columns, entry);
+      const { slot, isNew, first, nth } = placeOf(columns, entry);
+      if (isNew && nth >= ENTRIES_PER_ID) {
+        crowds.set(first, (crowds.get(first) ?? 0) + 1);
+        return false;
+      }
       if (!isNew) {
         flags[slot] = (flags[slot] ?? 0) | entry.flags;
         return false;
@@ -67,7 +78,7 @@ export function createIdTable(entriesMax: number) {
       if (size >= entriesMax) throw new RangeError('the table of ids is full');
       size++;
       write(columns, slot, entry);
-      flags[slot] = entry.flags | USED | (isFirst ? FLAG.first : 0);
+      flags[slot] = entry.flags | USED | (nth === 0 ? FLAG.first : 0);
       return true;
     },
     /** Counts a row. @returns false where no entry has its id */
@@ -117,18 +128,30 @@ function* slotsOf({ flags, idLow, idHigh }: Columns, { high, low }: Fingerprint)
   }
 }
 
-/** Where the entry stands already, or the free slot for it. */
-function placeOf(columns: Columns, { id, content }: NewEntry): { slot: number; isNew: boolean; isFirst: boolean } {
+interface EntryPlace {
+  readonly slot: number;
+  readonly isNew: boolean;
+  /** The first slot of its id; -1 where it is the first. */
+  readonly first: number;
+  /** Entries of its id before it, at most ENTRIES_PER_ID. */
+  readonly nth: number;
+}
+
+/** Where the entry stands already, or the free slot for it; no slot (-1) where its id has as many as are kept. */
+function placeOf(columns: Columns, { id, content }: NewEntry): EntryPlace {
   const { flags, idLow, idHigh } = columns;
   const slots = flags.length;
-  let isFirst = true;
+  let first = -1;
+  let nth = 0;
   let slot = id.low % slots;
   for (; flags[slot] !== 0; slot = slot + 1 === slots ? 0 : slot + 1) {
     if (idLow[slot] !== id.low || idHigh[slot] !== id.high) continue;
-    isFirst = false;
-    if (hasContent(columns, slot, content)) return { slot, isNew: false, isFirst };
+    if (first === -1) first = slot;
+    if (hasContent(columns, slot, content)) return { slot, isNew: false, first, nth };
+    nth++;
+    if (nth === ENTRIES_PER_ID) return { slot: -1, isNew: true, first, nth };
   }
-  return { slot, isNew: true, isFirst };
+  return { slot, isNew: true, first, nth };
 }
 
 function hasContent({ contentLow, contentHigh }: Columns, slot: number, { high, low }: Fingerprint): boolean {

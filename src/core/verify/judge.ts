@@ -9,6 +9,8 @@ export interface Suspects {
   readonly slots: readonly number[];
   /** Beyond the limit: counted as what they look like, and not looked at. */
   readonly unexamined: number;
+  /** Records of ids that have more different ones than are kept: not judged. */
+  readonly crowded: number;
 }
 
 interface JudgeOptions {
@@ -22,10 +24,12 @@ export function judgeAll(expected: Expected, account: Account, { suspectsMax, is
   const { table } = expected;
   const slots: number[] = [];
   let unexamined = 0;
+  let crowded = 0;
   for (let slot = 0; slot < table.slots; slot++) {
     const flags = table.flags[slot] ?? 0;
     if ((flags & FLAG.first) === 0) continue;
     const group = table.group(table.idAt(slot));
+    crowded += table.crowdOf(slot);
     const fate = isEachAsked ? undefined : judgeGroup(expected, group);
     if (fate !== undefined) account.add(fate, whoseIs(expected, slot));
     else if (slots.length < suspectsMax) {
@@ -36,7 +40,7 @@ export function judgeAll(expected: Expected, account: Account, { suspectsMax, is
       account.add(looksLike(expected, group), whoseIs(expected, slot));
     }
   }
-  return { slots, unexamined };
+  return { slots, unexamined, crowded };
 }
 
 export function whoseIs({ table, experiments }: Expected, slot: number): { partition: number | undefined; experiment: string } {
@@ -54,6 +58,7 @@ function judgeGroup(expected: Expected, group: readonly number[]): Fate | undefi
   const isMust = group.some((slot) => has(expected, slot, FLAG.must));
   const isLetter = has(expected, first, FLAG.letter);
   const rows = rowsOf(expected, group);
+  if (table.crowdOf(first) > 0) return undefined;
   if (rows === 0) {
     if (isLetter || isMust) return judgeAbsent(expected, group);
     return { kind: 'absent' };

@@ -4,8 +4,9 @@ import { decodeRecord } from '../exposure/decode.ts';
 import type { LogRecord } from '../exposure/exposure.ts';
 import type { StoredExposure } from '../exposure/stored.ts';
 import type { SentOutcome } from '../traffic/manifest.ts';
+import { contentHash } from './content.ts';
 import { type Expected, idOfLetter } from './expect.ts';
-import { type Fingerprint, FLAG, fingerprintText, hashWho } from './id-table.ts';
+import { ENTRIES_PER_ID, type Fingerprint, FLAG, fingerprintText, hashWho } from './id-table.ts';
 import { whoseIs } from './judge.ts';
 import type { PassContext } from './pass.ts';
 import type { Stretch, TableSnapshot } from './ports.ts';
@@ -14,7 +15,8 @@ import { scanManifest, scanStretches } from './scan.ts';
 import { type Copy, type Examined, examine, examineSent, type Spot, whoKey } from './suspects.ts';
 
 const DAY_MS = 86_400_000;
-const COPIES_MAX = 50;
+/** Different ones of one id. */
+const COPIES_MAX = ENTRIES_PER_ID;
 const IDS_PER_READ = 2_000;
 
 interface Looked {
@@ -23,6 +25,9 @@ interface Looked {
   /** Of a record that is no exposure. */
   spot: Spot | undefined;
   readonly copies: Copy[];
+  /** Places and contents of them: an equal one is kept once. */
+  readonly known: Set<string>;
+  hasMoreCopies: boolean;
   readonly entries: { readonly contentHash: string; readonly outcome: SentOutcome }[];
 }
 
@@ -36,13 +41,16 @@ interface Looking {
 export async function lookAtSuspects(context: PassContext, looking: Looking): Promise<void> {
   const { expected, suspects } = looking;
   const bySlot = new Map<number, Looked>(
-    suspects.map((slot) => [slot, { slot, exposureId: undefined, spot: undefined, copies: [], entries: [] }]),
+    suspects.map((slot) => [
+      slot,
+      { slot, exposureId: undefined, spot: undefined, copies: [], known: new Set(), hasMoreCopies: false, entries: [] },
+    ]),
   );
   const find = (id: Fingerprint): Looked | undefined => {
     const slot = expected.table.find(id);
     return slot !== -1 && ((expected.table.flags[slot] ?? 0) & FLAG.suspect) !== 0 ? bySlot.get(slot) : undefined;
   };
-  await collectCopies(context, find, expected.seen);
+  await collectCopies(context, find, expected);
   const looked = [...bySlot.values()];
   for (let from = 0; from < looked.length; from += IDS_PER_READ) {
     context.deps.signal.throwIfAborted();
@@ -53,8 +61,8 @@ export async function lookAtSuspects(context: PassContext, looking: Looking): Pr
 
 type Find = (id: Fingerprint) => Looked | undefined;
 
-async function collectCopies(context: PassContext, find: Find, seen: Expected['seen']): Promise<void> {
-  const { plan, deps, ranges } = context;
+async function collectCopies(context: PassContext, find: Find, { table, seen }: Expected): Promise<void> {
+  const { plan, deps, ranges, beginning } = context;
   const { topic } = plan.scope;
   if (plan.manifest !== undefined) {
     await scanManifest(plan.manifest(), {
@@ -71,7 +79,16 @@ async function collectCopies(context: PassContext, find: Find, seen: Expected['s
     scanStretches(deps.logs, stretches, {
       ...deps,
       step: 'reading the topic again, for suspects',
-      onRecord: (record) => addCopy(find, record, { place: placeOf(record), scope: plan.scope }),
+      onRecord: (record) => {
+        const place = placeOf(record);
+        const group = table.group(addCopy(find, record, { place, scope: plan.scope }));
+        // Those of another share are not in the table.
+        if (place !== 'range' || group.length === 0) return;
+        beginning.note(
+          record,
+          group.some((slot) => (table.rows[slot] ?? 0) + (table.oddRows[slot] ?? 0) + (table.letter[slot] ?? 0) > 0),
+        );
+      },
     });
   if (plan.manifest === undefined) await take(stretchesOf(topic, ranges), () => 'range');
   const ledger = new Map(ranges.map((range) => [range.partition, range.ledger]));
@@ -121,22 +138,30 @@ async function takeRetries({ plan, deps }: PassContext, topic: string, take: Tak
   await take(stretches, (record) => (isPassed(record, ledger) ? 'outside' : 'waiting'));
 }
 
+/** @returns its id */
 function addCopy(
   find: Find,
   record: LogRecord,
   { place, scope }: { readonly place: Copy['place']; readonly scope: PassContext['plan']['scope'] },
-): void {
+): Fingerprint {
   const decoded = decodeRecord(record, scope);
   const spot = { partition: record.partition, offset: record.offset };
+  const id = decoded.kind === 'invalid' ? idOfLetter(record, scope) : fingerprintText(decoded.exposure.exposureId);
+  const looked = find(id);
+  if (looked === undefined) return id;
   if (decoded.kind === 'invalid') {
-    const looked = find(idOfLetter(record, scope));
-    if (looked !== undefined) looked.spot ??= spot;
-    return;
+    looked.spot ??= spot;
+    return id;
   }
-  const looked = find(fingerprintText(decoded.exposure.exposureId));
-  if (looked === undefined) return;
-  looked.exposureId = decoded.exposure.exposureId;
-  if (looked.copies.length < COPIES_MAX) looked.copies.push({ exposure: decoded.exposure, spot, place });
+  const { exposure } = decoded;
+  looked.exposureId = exposure.exposureId;
+  const key = `${place} ${contentHash(exposure)}`;
+  if (looked.known.has(key)) return id;
+  if (looked.copies.length < COPIES_MAX) {
+    looked.known.add(key);
+    looked.copies.push({ exposure, spot, place });
+  } else looked.hasMoreCopies = true;
+  return id;
 }
 
 async function settle(context: PassContext, { expected, snapshot }: Looking, looked: readonly Looked[]): Promise<void> {
@@ -179,7 +204,7 @@ function judgeOne({ plan }: PassContext, { table, codes }: Expected, { looked, r
       .find((number) => number !== 0);
     if (code !== undefined) letters.set(whoKey(exposure), codes.name(code));
   }
-  return examine({ exposureId, copies, letters }, rows);
+  return examine({ exposureId, copies, letters, hasMoreCopies: looked.hasMoreCopies }, rows);
 }
 
 function enter(

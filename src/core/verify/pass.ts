@@ -2,6 +2,7 @@
 import { decodeRecord } from '../exposure/decode.ts';
 import type { StoredExposure } from '../exposure/stored.ts';
 import type { Account } from './account.ts';
+import type { Beginning } from './beginning.ts';
 import { createExpected, type Expected, expectRecord, expectSent, noteLetter, noteRow, type Share } from './expect.ts';
 import type { Findings } from './findings.ts';
 import { judgeAll } from './judge.ts';
@@ -22,6 +23,7 @@ export interface PassContext {
   readonly total: number;
   readonly entriesMax: number;
   readonly phantomDoubt: PhantomDoubt | undefined;
+  readonly beginning: Beginning;
 }
 
 export interface PassResult {
@@ -31,6 +33,9 @@ export interface PassResult {
   readonly strangeRows: number;
   readonly phantomDoubt: PhantomDoubt | undefined;
   readonly unexamined: number;
+  readonly crowded: number;
+  /** Suspects were looked at, and with them every record of the range. */
+  readonly hasLooked: boolean;
 }
 
 /** Ids that are looked at one by one, each with its rows and copies in memory. */
@@ -58,9 +63,11 @@ export async function runPass(context: PassContext, share: Share): Promise<PassR
   const { strangeRows, phantomDoubt } = await judgeStrangers(context, strangers);
 
   const suspects = judgeAll(expected, account, { suspectsMax: SUSPECTS_MAX, isEachAsked });
-  if (suspects.slots.length > 0) await lookAtSuspects(context, { expected, snapshot, suspects: suspects.slots });
+  const { slots, unexamined, crowded } = suspects;
+  const hasLooked = slots.length > 0;
+  if (hasLooked) await lookAtSuspects(context, { expected, snapshot, suspects: slots });
   const { records, invalid } = expected.seen;
-  return { records, invalidRecords: invalid, letters, strangeRows, phantomDoubt, unexamined: suspects.unexamined };
+  return { records, invalidRecords: invalid, letters, strangeRows, phantomDoubt, unexamined, crowded, hasLooked };
 }
 
 interface Filling {
@@ -136,6 +143,9 @@ async function judgeStrangers(
       if (decoded.kind === 'exposure') byId.delete(decoded.exposure.exposureId);
     },
   });
+  // What expired before it was read, or between, was not seen, and may be what they come from.
+  const hasExpired = ((await deps.logs.ranges(topic)) ?? []).some(({ start }) => start > 0n);
+  if (hasExpired) return { strangeRows: countRows(), phantomDoubt: byId.size + overflow > 0 ? 'expired records' : undefined };
   for (const exposureId of byId.keys()) findings.add(findings.phantom, exposureId);
   // Where all that were looked at are explained, nobody knows of the others.
   return { strangeRows: countRows(), phantomDoubt: byId.size === 0 && overflow > 0 ? 'busy' : undefined };

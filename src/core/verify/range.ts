@@ -61,10 +61,15 @@ interface RangeFacts {
   readonly offsetsAt: (topic: string, timestampMs: number) => Promise<ReadonlyMap<number, bigint>>;
 }
 
-/** @throws {GbxError} GBX_USAGE for a range that ends before it begins, GBX_TOPIC_CHANGED where the log ends before the ledger */
+/**
+ * @throws {GbxError} GBX_USAGE for a range that ends before it begins or a place that is not in the topic, GBX_TOPIC_CHANGED
+ *   where the log ends before the ledger, or the ledger knows a partition that the topic has not
+ */
 export async function resolveRange(question: RangeQuestion, facts: RangeFacts): Promise<readonly PartitionRange[]> {
   const { topic, from, to } = question;
   if (from?.kind === 'time' && to?.kind === 'time' && from.ms > to.ms) throw endsBeforeItBegins();
+  for (const place of [from, to]) assertInTopic(topic, place, facts.logs);
+  for (const partition of facts.ledger.keys()) if (!facts.logs.some((log) => log.partition === partition)) throw shrunk(topic, partition);
   const fromTimes = from?.kind === 'time' ? await facts.offsetsAt(topic, from.ms) : undefined;
   const toTimes = to?.kind === 'time' ? await facts.offsetsAt(topic, to.ms) : undefined;
   const isNamed = (partition: number): boolean =>
@@ -83,13 +88,28 @@ export async function resolveRange(question: RangeQuestion, facts: RangeFacts): 
       const end = clamp(last ?? log.end, begin, log.end);
       const passed = ledger === undefined ? begin : clamp(ledger, begin, end);
       const gone = clamp(last ?? log.start, 0n, log.start);
+      const lostFrom = max(ledger ?? 0n, first);
       return {
         ...{ partition: log.partition, from: begin, to: passed, ledger, start: log.start, end: log.end },
         waiting: end - passed,
         expired: gone > first ? gone - first : 0n,
-        expiredUnloaded: ledger !== undefined && gone > ledger ? gone - max(ledger, first) : 0n,
+        expiredUnloaded: ledger !== undefined && gone > lostFrom ? gone - lostFrom : 0n,
       };
     });
+}
+
+/** An empty range would be exact: a slip of the pen must not be. One offset for all partitions may lie beyond some of them. */
+function assertInTopic(topic: string, place: Place | undefined, logs: readonly LogRange[]): void {
+  if (place?.kind === 'offset' && logs.every(({ end }) => place.offset > end)) {
+    const end = logs.reduce((last, log) => max(last, log.end), 0n);
+    throw notThere(`Cannot verify ${topic} at offset ${place.offset} as its longest partition ends at ${end}`);
+  }
+  if (place?.kind !== 'offsets') return;
+  for (const [partition, offset] of place.byPartition) {
+    const log = logs.find((one) => one.partition === partition);
+    if (log === undefined) throw notThere(`Cannot verify ${topic}/${partition} as it has no partition ${partition}`);
+    if (offset > log.end) throw notThere(`Cannot verify ${topic}/${partition} at offset ${offset} as it ends at ${log.end}`);
+  }
 }
 
 /** A time before the log's first record may be before records that have expired: then it counts from the beginning. */
@@ -130,6 +150,17 @@ function max(one: bigint, other: bigint): bigint {
 
 function endsBeforeItBegins(): GbxError {
   return new GbxError('GBX_USAGE', 'Cannot verify a range that ends before it begins', { hint: 'exchange --from and --to' });
+}
+
+function notThere(message: string): GbxError {
+  return new GbxError('GBX_USAGE', message, { hint: 'see where each partition starts and ends: gbx lag --wide' });
+}
+
+function shrunk(topic: string, partition: number): GbxError {
+  return new GbxError(
+    'GBX_TOPIC_CHANGED',
+    `Cannot verify ${topic} as the ledger knows ${topic}/${partition}, which the topic does not have: it is not the topic that was loaded`,
+  );
 }
 
 function changed(topic: string, { partition, end, ledger }: LogRange & { readonly ledger: bigint }): GbxError {

@@ -24,6 +24,8 @@ export interface Suspect {
   readonly copies: readonly Copy[];
   /** Reasons of dead letters, by the exposure's user, experiment and variation: see whoKey(). */
   readonly letters: ReadonlyMap<string, string>;
+  /** More than are kept: a row that equals none of `copies` may equal another one. */
+  readonly hasMoreCopies?: boolean;
 }
 
 export interface Examined {
@@ -42,42 +44,47 @@ const HORIZON_MICROS = 86_400_000_000;
  * Of copies with one id and different content, whichever was loaded first stands, and nobody wrote down which that was (the
  * partitions of a batch come in any order): so a row is right when it equals one of them.
  */
-export function examine({ copies, letters }: Suspect, rows: readonly StoredExposure[]): Examined {
+export function examine({ copies, letters, hasMoreCopies = false }: Suspect, rows: readonly StoredExposure[]): Examined {
   const known = new Set(copies.map(({ exposure }) => whoKey(exposure)));
-  const strangers = rows.filter((row) => !known.has(whoKey(row)));
+  const strangers = hasMoreCopies ? [] : rows.filter((row) => !known.has(whoKey(row)));
   const wanted = new Set(copies.filter(({ place }) => place === 'range').map(({ exposure }) => whoKey(exposure)));
   const fields = new Set<string>();
   const fates = [...wanted].map((who): Fate => {
     const own = rows.filter((row) => whoKey(row) === who);
     const sent = copies.filter(({ exposure }) => whoKey(exposure) === who);
     const code = letters.get(who);
-    if (own.length > 0) return examineRows({ own, sent, fields, isInBoth: code !== undefined });
+    if (own.length > 0) return examineRows({ own, sent: hasMoreCopies ? undefined : sent, fields, isInBoth: code !== undefined });
     if (code !== undefined) return { kind: 'dead-lettered', code };
     if (sent.some(({ place }) => place === 'waiting')) return { kind: 'waiting' };
     const [stranger] = strangers;
     const [copy] = sent;
     if (stranger === undefined || copy === undefined) return { kind: 'missing' };
     for (const field of differingFields(copy.exposure, stranger)) fields.add(field);
-    return { kind: 'wrong', isAltered: true, isDoubled: strangers.length > 1 };
+    return { kind: 'wrong', isAltered: true };
   });
-  return { fate: together(fates), alteredFields: [...fields] };
+  const fate = together(fates);
+  // An id has one row within a day, whoever it stands for.
+  if (!areNear(rows)) return { fate, alteredFields: [...fields] };
+  const kind = fate.kind === 'missing' ? 'missing' : 'wrong';
+  return { fate: { ...fate, kind, isDoubled: true, isAgain: false }, alteredFields: [...fields] };
 }
 
 interface Rows {
   readonly own: readonly StoredExposure[];
-  readonly sent: readonly Copy[];
+  /** Undefined: not all of them are known, so no row can be called altered. */
+  readonly sent: readonly Copy[] | undefined;
   readonly fields: Set<string>;
   readonly isInBoth: boolean;
 }
 
 function examineRows({ own, sent, fields, isInBoth }: Rows): Fate {
-  const altered = own.filter((row) => sent.every(({ exposure }) => differingFields(exposure, row).length > 0));
+  const altered = sent === undefined ? [] : own.filter((row) => sent.every(({ exposure }) => differingFields(exposure, row).length > 0));
   for (const row of altered) {
-    const nearest = sent.map(({ exposure }) => differingFields(exposure, row)).sort((one, other) => one.length - other.length)[0] ?? [];
+    const nearest =
+      (sent ?? []).map(({ exposure }) => differingFields(exposure, row)).sort((one, other) => one.length - other.length)[0] ?? [];
     for (const field of nearest) fields.add(field);
   }
-  const isDoubled = areNear(own);
-  if (altered.length > 0 || isDoubled) return { kind: 'wrong', isAltered: altered.length > 0, isDoubled };
+  if (altered.length > 0) return { kind: 'wrong', isAltered: true };
   return { kind: 'loaded', isInBoth, isAgain: own.length > 1 };
 }
 
@@ -94,7 +101,7 @@ function together(fates: readonly Fate[]): Fate {
   const code = fates.find((fate) => fate.kind === 'dead-lettered')?.code;
   return {
     kind,
-    isDoubled: fates.some((fate) => fate.isDoubled),
+    isDoubled: false,
     isAltered: fates.some((fate) => fate.isAltered),
     isInBoth: fates.some((fate) => fate.isInBoth),
     isAgain: fates.some((fate) => fate.isAgain),
@@ -119,7 +126,8 @@ export function examineSent({ entries, letterCode, isWaiting }: SentSuspect, row
     if (letterCode !== undefined) return own({ kind: 'dead-lettered', code: letterCode });
     return own({ kind: isWaiting ? 'waiting' : 'missing' });
   }
-  const isAltered = rows.some((row) => !entries.some((entry) => entry.contentHash === contentHash(row)));
+  const contents = new Set(entries.map((entry) => entry.contentHash));
+  const isAltered = rows.some((row) => !contents.has(contentHash(row)));
   const isDoubled = rows.length > 1;
   if (!isMust && !isMay) return own({ kind: 'unexpected', isAltered, isDoubled });
   if (isAltered || isDoubled) return own({ kind: 'wrong', isAltered, isDoubled });

@@ -3,6 +3,7 @@
 import { GbxError } from '../errors.ts';
 import type { LedgerScope } from '../load/ports.ts';
 import { type Account, createAccount } from './account.ts';
+import { createBeginning } from './beginning.ts';
 import { createFindings, type Findings } from './findings.ts';
 import { type PassContext, type PassResult, runPass } from './pass.ts';
 import type { PhantomDoubt, VerifyDeps, VerifyPlan } from './plan.ts';
@@ -25,6 +26,10 @@ export interface VerifyReport {
   readonly phantomDoubt: PhantomDoubt | undefined;
   /** Too many to look at each: counted as what they look like. */
   readonly unexamined: number;
+  /** Records of ids that have more different ones than are kept: not judged. */
+  readonly crowded: number;
+  /** By partition, where loading may have begun: all that is missing lies before. Undefined: nothing speaks for it. */
+  readonly mayHaveBegunAt: ReadonlyMap<number, bigint> | undefined;
   readonly passes: number;
   readonly durationMs: number;
 }
@@ -51,8 +56,9 @@ async function answer(plan: VerifyPlan, deps: VerifyDeps): Promise<Omit<VerifyRe
   const passes = Math.max(1, Math.ceil(total / entriesMax));
   const account = createAccount();
   const findings = createFindings(plan.idsMax);
+  const beginning = createBeginning();
   const context: PassContext = {
-    ...{ plan, deps, ranges, account, findings, total },
+    ...{ plan, deps, ranges, account, findings, total, beginning },
     // Shares of a hash are not quite even.
     entriesMax: Math.ceil((total / passes) * 1.05) + 20_000,
     phantomDoubt: await doubtPhantoms(plan, deps, ranges),
@@ -68,15 +74,18 @@ async function answer(plan: VerifyPlan, deps: VerifyDeps): Promise<Omit<VerifyRe
   const sum = (of: (one: PassResult) => number): number => results.reduce((total, one) => total + of(one), 0);
   const strangeRows = sum((one) => one.strangeRows);
   const lost = ranges.reduce((total, { expiredUnloaded }) => total + Number(expiredUnloaded), 0);
+  const isWhole = plan.from === undefined && plan.manifest === undefined && results.every((one) => one.hasLooked);
   const phantoms = unexpected + (phantomDoubt === undefined ? strangeRows : 0);
   return {
     kind: 'done',
-    isExact: missing + doubled + altered + phantoms + (plan.manifest === undefined ? lost : 0) === 0,
+    isExact: [missing, doubled, altered, phantoms, plan.manifest === undefined ? lost : 0].every((number) => number === 0),
     ...{ runId, ranges, account, findings, strangeRows, phantomDoubt, passes },
     records: first.records,
     invalidRecords: first.invalidRecords,
     letters: first.letters,
     unexamined: sum((one) => one.unexamined),
+    crowded: sum((one) => one.crowded),
+    mayHaveBegunAt: isWhole && missing > 0 ? beginning.places(ranges) : undefined,
   };
 }
 

@@ -6,7 +6,7 @@ import { counted, formatEta, formatRate, formatWhole, GLYPHS } from '../../core/
 import { slowestStage } from '../../core/lag/slowest-stage.ts';
 import { greatest, sparkline } from './chart.ts';
 import { shownOf } from './gaze.ts';
-import { clean, fit, fitParts, justify, type Line, plain, span } from './line.ts';
+import { clean, cut, fitParts, justify, type Line, plain, span, wrap } from './line.ts';
 import { roleOf } from './live-changes.ts';
 import { clock, type LiveState, staleMs } from './live-state.ts';
 
@@ -22,7 +22,7 @@ export function layoutHeader(state: LiveState, { width, rows, elapsedMs }: Heade
   const { report, breaches } = shownOf(state);
   const stale = staleMs(state, elapsedMs);
   const troubles: Line[] = [
-    ...(stale === undefined ? [] : [staleLine(state, stale)]),
+    ...(stale === undefined ? [] : staleLines(state, { ms: stale, width })),
     ...breaches.map((text) => plain(`✗ ${text}`, 'error')),
     ...report.warnings.map((text) => plain(`! ${clean(text)}`, 'warn')),
   ];
@@ -36,7 +36,7 @@ export function layoutHeader(state: LiveState, { width, rows, elapsedMs }: Heade
   return ordered
     .filter((line) => line.length > 0)
     .slice(0, Math.max(rows, 1))
-    .map((line) => fit(line, width));
+    .map((line) => cut(line, width));
 }
 
 interface TitleOptions {
@@ -56,7 +56,7 @@ function titleLine(state: LiveState, { width, elapsedMs, isStale }: TitleOptions
       { line: plain(counted(sample.members.length, 'member')), priority: 2 },
       { line: plain(`broker ${clean(sample.brokers.join(', '))}`, 'dim'), priority: 4 },
     ],
-    Math.max(width - 31, Math.floor(width / 2)),
+    width < 40 ? width - 2 : Math.max(width - 31, Math.floor(width / 2)),
   );
   return justify(left, statusOf(state, { width, elapsedMs, isStale }), width);
 }
@@ -65,14 +65,18 @@ function titleLine(state: LiveState, { width, elapsedMs, isStale }: TitleOptions
 function statusOf(state: LiveState, { width, elapsedMs, isStale }: TitleOptions): Line {
   const { report } = shownOf(state);
   const at = span(width < 50 ? '' : ` ${clock(report.sample.atMs)}Z`, 'dim');
+  const isNarrow = width < 40;
+  if (isNarrow && isStale) return plain('!', 'warn');
+  if (isNarrow) return state.frozen === undefined ? plain('●', 'ok') : plain('=', 'info');
   if (state.frozen !== undefined) return [span(`= paused ${seconds(elapsedMs - state.frozen.sinceMs)}`, 'info'), at];
   if (isStale) return [span(`! stale ${seconds(elapsedMs - state.goodAtMs)}`, 'warn'), at];
   return [span('● live', 'ok'), span(` every ${formatDuration(state.gaze.intervalMs)}`, 'dim'), at];
 }
 
-function staleLine(state: LiveState, ms: number): Line {
+function staleLines(state: LiveState, { ms, width }: { readonly ms: number; readonly width: number }): readonly Line[] {
   const why = state.failure === undefined ? 'no answer yet' : clean(state.failure.message);
-  return plain(`! stale ${seconds(ms)}: ${why}; these are the last good numbers, looking again`, 'warn');
+  const text = `! stale ${seconds(ms)}, these are the last good numbers: ${why}`;
+  return wrap(text, { width, linesMax: width < 60 ? 1 : 2 }).map((line) => plain(line, 'warn'));
 }
 
 const TREND_WIDTH = 16;
@@ -82,7 +86,7 @@ function lagLine(state: LiveState, width: number): Line {
   const { total, partitions } = report;
   const lags = history.slice(-TREND_WIDTH).map(({ lag }) => lag);
   const role = roleOf(total.severity);
-  const worst = total.worst === undefined || total.severity === 'ok' || partitions.length < 2 ? '' : ` p${total.worst}`;
+  const worst = total.worst === undefined || !/warn|error/u.test(total.severity) || partitions.length < 2 ? '' : ` p${total.worst}`;
   const arrow = arrowOf(total.lag, before?.total.lag);
   return fitParts(
     [

@@ -47,6 +47,15 @@ const LETTERS: Readonly<Record<string, KeyAction>> = {
   R: { kind: 'poll' },
 };
 
+/** As they come within a read of several keys, where nobody has named them. */
+const CONTROLS: Readonly<Record<string, KeyAction>> = {
+  '\r': { kind: 'enter' },
+  '\n': { kind: 'enter' },
+  '\b': { kind: 'erase' },
+  '\u007f': { kind: 'erase' },
+  '\u0003': { kind: 'quit', isInterrupt: true },
+};
+
 export interface HelpKey {
   readonly keys: string;
   readonly about: string;
@@ -74,6 +83,8 @@ export const HELP_KEYS: readonly HelpKey[] = [
 
 /** What a key wants; undefined: nothing. While a filter is typed, letters are text. */
 export function readKey(input: string, key: PressedKey, { isTyping }: { readonly isTyping: boolean }): KeyAction | undefined {
+  const control = CONTROLS[input];
+  if (control !== undefined) return control;
   if (key.ctrl) return input === 'c' ? { kind: 'quit', isInterrupt: true } : undefined;
   if (key.return) return { kind: 'enter' };
   if (key.escape) return { kind: 'back' };

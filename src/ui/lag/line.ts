@@ -24,7 +24,7 @@ export function widthOf(line: Line): number {
 }
 
 /** Never wider than `width`; what is cut off ends in `…`. */
-export function fit(line: Line, width: number): Line {
+export function cut(line: Line, width: number): Line {
   if (widthOf(line) <= width) return line;
   const kept: Span[] = [];
   let left = Math.max(width - 1, 0);
@@ -43,7 +43,7 @@ export function pad(line: Line, { width, isLeft = true }: { readonly width: numb
   return isLeft ? [...line, blank] : [blank, ...line];
 }
 
-/** The parts side by side; where they do not fit, those of the highest number go, the last of them first. */
+/** The parts side by side; where they do not cut, those of the highest number go, the last of them first. */
 export function fitParts(parts: readonly { readonly line: Line; readonly priority: number }[], width: number, gap = '  '): Line {
   const kept = parts.filter(({ line }) => widthOf(line) > 0);
   const widthOfAll = (): number => kept.reduce((sum, { line }) => sum + widthOf(line), 0) + gap.length * Math.max(kept.length - 1, 0);
@@ -54,7 +54,7 @@ export function fitParts(parts: readonly { readonly line: Line; readonly priorit
       1,
     );
   }
-  return fit(
+  return cut(
     kept.flatMap(({ line }, index) => (index === 0 ? line : [span(gap), ...line])),
     width,
   );
@@ -63,8 +63,8 @@ export function fitParts(parts: readonly { readonly line: Line; readonly priorit
 /** One to the left and one to the right; the left one gives way. */
 export function justify(left: Line, right: Line, width: number): Line {
   const room = width - widthOf(right) - 1;
-  if (room < 8) return fit(left, width);
-  return [...pad(fit(left, room), { width: room + 1 }), ...right];
+  if (room < 8) return cut(left, width);
+  return [...pad(cut(left, room), { width: room + 1 }), ...right];
 }
 
 /** Words of a sentence on lines of at most `width`; the last of `linesMax` is cut. */
@@ -83,6 +83,7 @@ export function wrap(text: string, { width, linesMax }: { readonly width: number
 
 /** Names come from outside: nothing in them steers the terminal, and each character takes one cell. */
 export function clean(text: string): string {
+  if (/^[\x20-\x7e]*$/u.test(text)) return text;
   return text
     .replaceAll(/\p{C}/gu, '·')
     .replaceAll(/\p{M}/gu, '')

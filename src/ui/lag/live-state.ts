@@ -140,6 +140,8 @@ export function withFailure(state: LiveState, failure: Failure, atMs: number): L
 
 /** Of the program itself, as a warning that would else have gone to the log. */
 export function withEvent(state: LiveState, event: LiveEvent): LiveState {
+  // A broker that is away is complained about with each try.
+  if (state.events.some(({ text }) => text === event.text)) return state;
   return { ...state, events: [...state.events, event].slice(-EVENTS_MAX) };
 }
 
@@ -154,7 +156,7 @@ export function staleMs(state: LiveState, elapsedMs: number): number | undefined
 export function formatSummary(state: LiveState, elapsedMs: number): string {
   const { first, now, tally, failure, goodAtMs, changes } = state;
   const { group, topic } = first.sample.target;
-  const watched = formatDuration(now.report.sample.elapsedMs - first.sample.elapsedMs);
+  const watched = formatDuration(elapsedMs - first.sample.elapsedMs);
   const stale = failure === undefined ? '' : `; stale ${formatDuration(elapsedMs - goodAtMs)}: ${failure.message}`;
   const failed = tally.failures === 0 ? '' : `, ${tally.failures} failed`;
   const lag = (value: number | undefined): string => (value === undefined ? '-' : value.toLocaleString('en-US'));

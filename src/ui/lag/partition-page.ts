@@ -5,7 +5,7 @@ import { formatAge, formatDuration } from '../../core/lag/format-duration.ts';
 import { formatEta, formatRate, formatWhole, GLYPHS } from '../../core/lag/format-table.ts';
 import { chart, greatest } from './chart.ts';
 import { shownOf } from './gaze.ts';
-import { clean, fit, fitParts, type Line, plain, span, wrap } from './line.ts';
+import { clean, cut, fitParts, type Line, plain, span, wrap } from './line.ts';
 import { roleOf } from './live-changes.ts';
 import { clock, type HistoryPoint, type LiveState } from './live-state.ts';
 
@@ -28,7 +28,7 @@ export function layoutPartition(state: LiveState, { width, rows }: PageOptions):
   const changeRows = Math.min(Math.max(Math.floor(left / 4), CHANGES_ROWS.min), changes.length, CHANGES_ROWS.max);
   const chartRows = left - changeRows;
   const lines = [...facts, ...chartLines(state.gaze.selected, shown.history, { width, rows: chartRows }), ...changes.slice(0, changeRows)];
-  return Array.from({ length: rows }, (_, row) => fit(lines[row] ?? [], width));
+  return Array.from({ length: rows }, (_, row) => cut(lines[row] ?? [], width));
 }
 
 function factLines(one: PartitionReport, width: number): Line[] {
@@ -138,7 +138,7 @@ function changeLines({ changes, gaze }: LiveState): readonly Line[] {
 
 /** For a scale: `950`, `15.8k`, `3.2M`. */
 export function compact(value: number): string {
-  if (value < 1_000) return value < 10 && value > 0 ? value.toFixed(1) : String(Math.round(value));
+  if (value < 1_000) return value < 10 && !Number.isInteger(value) ? value.toFixed(1) : String(Math.round(value));
   const [size, letter] = value < 1_000_000 ? [1_000, 'k'] : value < 1_000_000_000 ? [1_000_000, 'M'] : [1_000_000_000, 'G'];
   const scaledDown = value / Number(size);
   return `${scaledDown < 100 ? scaledDown.toFixed(1) : Math.round(scaledDown)}${letter}`;

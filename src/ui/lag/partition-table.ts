@@ -4,7 +4,7 @@ import type { LagReport, PartitionReport } from '../../core/lag/assess.ts';
 import { formatWhole, LAG_COLUMNS, type LagColumn } from '../../core/lag/format-table.ts';
 import { sparkline } from './chart.ts';
 import { shownOf, visiblePartitions } from './gaze.ts';
-import { clean, fit, type Line, pad, plain, span, widthOf } from './line.ts';
+import { clean, cut, type Line, pad, plain, span, widthOf } from './line.ts';
 import { roleOf } from './live-changes.ts';
 import type { LiveState } from './live-state.ts';
 
@@ -22,7 +22,10 @@ interface Measured extends Column {
   readonly width: number;
 }
 
-/** START and HOST are left to the page of a partition. */
+/**
+ * START, HOST, COMMITTED and GROUP-LAG are left to the page of a partition: between two looks at the ledger, they would come and
+ * go. In place of LEDGER stands what the lag is counted from.
+ */
 const PRIORITIES: Readonly<Record<string, number>> = {
   PART: 0,
   LAG: 1,
@@ -33,15 +36,15 @@ const PRIORITIES: Readonly<Record<string, number>> = {
   'OUT/s': 6,
   ETA: 8,
   END: 11,
-  LEDGER: 10,
-  COMMITTED: 12,
-  'GROUP-LAG': 9,
+  LOADED: 10,
   MEMBER: 13,
   ERROR: 4,
 };
+const LOADED: LagColumn = { head: 'LOADED', cell: ({ sample }) => formatWhole(sample.position) };
 const TREND_PRIORITY = 7;
 const TREND_WIDTHS = { min: 8, max: 24 } as const;
 const TEXT_WIDTH_MAX = 40;
+const NARROW_WIDTH = 34;
 const GAP = '  ';
 /** For the mark of the line that is selected. */
 const MARK_WIDTH = 2;
@@ -63,17 +66,17 @@ export function layoutTable(state: LiveState, { width, rows, hasTotal }: TableOp
   );
   const top = Math.min(Math.max(index - Math.floor(room / 2), 0), Math.max(partitions.length - room, 0));
   const inView = partitions.slice(top, top + room);
-  const columns = columnsFor(state, { inView, width: width - MARK_WIDTH });
+  const columns = columnsFor(state, { inView, width: width - MARK_WIDTH, hasTotal });
   const format = formatter(columns);
-  const lines: Line[] = [fit([span('  '), ...format((column) => plain(column.head, 'dim'))], width)];
+  const lines: Line[] = [cut([span('  '), ...format((column) => plain(column.head, 'dim'))], width)];
   for (const [nth, one] of inView.entries()) {
     const isSelected = top + nth === index;
     const cells = format((column) => column.cell(one));
-    lines.push(fit([span(isSelected ? '▌ ' : '  ', 'strong'), ...(isSelected ? cells.map(strongly) : cells)], width));
+    lines.push(cut([span(isSelected ? '▌ ' : '  ', 'strong'), ...(isSelected ? cells.map(strongly) : cells)], width));
   }
-  if (partitions.length === 0) lines.push(fit(plain(nothing(state), 'dim'), width));
-  while (lines.length < rows - (hasTotal ? 1 : 0)) lines.push([]);
-  if (hasTotal) lines.push(fit([span('  '), ...format((column) => column.total)], width));
+  if (partitions.length === 0) lines.push(cut(plain(nothing(state), 'dim'), width));
+  if (hasTotal) lines.push(cut([span('  '), ...format((column) => column.total)], width));
+  while (lines.length < rows) lines.push([]);
   return notedEnds(lines.slice(0, rows), { above: top, below: partitions.length - top - inView.length, width, room });
 }
 
@@ -85,7 +88,7 @@ function notedEnds(
   const note = (at: number, text: string): void => {
     const line = lines[at];
     if (line === undefined || width < 40) return;
-    lines[at] = [...pad(fit(line, width - text.length - 1), { width: width - text.length }), span(text, 'dim')];
+    lines[at] = [...pad(cut(line, width - text.length - 1), { width: width - text.length }), span(text, 'dim')];
   };
   if (above > 0) note(1, ` ↑ ${above}`);
   if (below > 0) note(room, ` ↓ ${below}`);
@@ -117,16 +120,17 @@ function measured(column: Column, inView: readonly PartitionReport[]): Measured 
 interface ColumnsOptions {
   readonly inView: readonly PartitionReport[];
   readonly width: number;
+  readonly hasTotal: boolean;
 }
 
-function columnsFor(state: LiveState, { inView, width }: ColumnsOptions): readonly Measured[] {
+function columnsFor(state: LiveState, { inView, width, hasTotal }: ColumnsOptions): readonly Measured[] {
   const { report } = shownOf(state);
   const shared = LAG_COLUMNS.filter(({ head, when }) => head in PRIORITIES && (when === undefined || when(report.partitions)));
-  const lag = shared.findIndex(({ head }) => head === 'LAG') + 1;
   const kept = shared
-    .map((column) => (column.head === 'LAG' ? lagColumn(state, column) : plainColumn(column, report)))
-    .toSpliced(lag, 0, trendColumn(state, TREND_WIDTHS.min))
-    .map((column) => measured(column, inView));
+    .flatMap((column) => (column.head === 'END' ? [LOADED, column] : column))
+    .map((column) => plainColumn(column, { report, isNarrow: width < NARROW_WIDTH }))
+    .flatMap((column) => (column.head === 'LAG' ? [lagColumn(state), trendColumn(state, TREND_WIDTHS.min)] : column))
+    .map((column) => measured(hasTotal ? column : { ...column, total: [] }, inView));
   const widthOfAll = (): number => kept.reduce((sum, column) => sum + column.width + GAP.length, -GAP.length);
   while (kept.length > 1 && widthOfAll() > width) {
     const least = Math.max(...kept.map(({ priority }) => priority));
@@ -139,19 +143,28 @@ function columnsFor(state: LiveState, { inView, width }: ColumnsOptions): readon
   return kept.map((column) => (column.head === 'TREND' ? measured(trendColumn(state, grown), inView) : column));
 }
 
-function plainColumn({ head, isLeft, cell, total }: LagColumn, report: LagReport): Column {
+interface PlainOptions {
+  readonly report: LagReport;
+  /** Of a verdict, its glyph alone. */
+  readonly isNarrow: boolean;
+}
+
+function plainColumn({ head, isLeft, cell, total }: LagColumn, { report, isNarrow }: PlainOptions): Column {
   const isState = head === 'STATE';
+  const shorten = (text: string): string => (isState && isNarrow ? text.slice(0, 1) : text);
+  // Which one is the worst stands in the header.
+  const totalText = (total?.(report) ?? '').replace(/ worst .*/u, '');
   return {
-    head,
+    head: shorten(head),
     isLeft: isLeft === true,
     priority: PRIORITIES[head] ?? 0,
-    cell: (one) => fit(plain(clean(cell(one)), isState ? roleOf(one.severity) : 'plain'), TEXT_WIDTH_MAX),
-    total: plain(total?.(report) ?? '', isState ? roleOf(report.total.severity) : 'plain'),
+    cell: (one) => cut(plain(clean(shorten(cell(one))), isState ? roleOf(one.severity) : 'plain'), TEXT_WIDTH_MAX),
+    total: plain(shorten(totalText), isState ? roleOf(report.total.severity) : 'plain'),
   };
 }
 
 /** With an arrow for what the last look changed; or the change since the start. */
-function lagColumn(state: LiveState, { head }: LagColumn): Column {
+function lagColumn(state: LiveState): Column {
   const { report, before } = shownOf(state);
   const { first, gaze } = state;
   const cell = (lag: number | undefined, lagBefore: number | undefined, lagFirst: number | undefined): Line => {
@@ -162,9 +175,9 @@ function lagColumn(state: LiveState, { head }: LagColumn): Column {
   const lagsBefore = lagsOf(before);
   const lagsFirst = lagsOf(first);
   return {
-    head: gaze.isDelta ? '±LAG ' : `${head} `,
+    head: gaze.isDelta ? '±LAG ' : 'LAG ',
     isLeft: false,
-    priority: PRIORITIES[head] ?? 0,
+    priority: PRIORITIES['LAG'] ?? 0,
     cell: ({ lag, sample: { partition } }) => cell(lag, lagsBefore.get(partition), lagsFirst.get(partition)),
     total: cell(report.total.lag, before?.total.lag, first.total.lag),
   };

@@ -3,8 +3,9 @@
 
 import { layoutHeader } from './header.ts';
 import { HELP_KEYS } from './keys.ts';
-import { clean, fit, fitParts, type Line, pad, plain, span, widthOf } from './line.ts';
-import { clock, type LiveEvent, type LiveState } from './live-state.ts';
+import { clean, cut, fitParts, type Line, pad, plain, span, widthOf } from './line.ts';
+import type { LiveEvent } from './live-changes.ts';
+import { clock, type LiveState } from './live-state.ts';
 import { layoutPartition } from './partition-page.ts';
 import { layoutTable } from './partition-table.ts';
 
@@ -34,7 +35,7 @@ export function layoutScreen(state: LiveState, { columns, rows }: Size, { elapse
   const eventRows = isSmall ? 0 : eventRowsOf(state, left);
   const body = layoutBody(state, { columns, rows: Math.max(left - eventRows, 1) }, rows);
   const lines = [...header, ...rule, ...body, ...layoutEvents(state.events, { columns, rows: eventRows }), ...foot];
-  return Array.from({ length: rows }, (_, row) => fit(lines[row] ?? [], columns));
+  return Array.from({ length: rows }, (_, row) => cut(lines[row] ?? [], columns));
 }
 
 /** Lines of the body, as PgUp and PgDn need them. */
@@ -68,7 +69,7 @@ function layoutHelp({ columns, rows }: Size): readonly Line[] {
 
 function layoutEvents(events: readonly LiveEvent[], { columns, rows }: Size): readonly Line[] {
   const latest = events.slice(-Math.max(rows, 1)).reverse();
-  const lines = latest.map(({ atMs, text, role }) => fit([span(`${clock(atMs)}  `, 'dim'), span(clean(text), role)], columns));
+  const lines = latest.map(({ atMs, text, role }) => cut([span(`${clock(atMs)}  `, 'dim'), span(clean(text), role)], columns));
   const nothing = plain('no events yet', 'dim');
   return Array.from({ length: rows }, (_, row) => lines[row] ?? (row === 0 ? nothing : []));
 }

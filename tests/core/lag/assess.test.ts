@@ -29,8 +29,8 @@ describe('assessLag() with one sample', () => {
     expect(judgeOf([lagSample([partition])]).verdict).toBe(verdict);
   });
 
-  test('is never negative, and counts what expired as lost, not as lag', () => {
-    expect(judgeOf([lagSample([{ position: 101n }])]).lag).toBe(0);
+  test('has no lag of a position beyond the end, and counts what expired as lost, not as lag', () => {
+    expect(judgeOf([lagSample([{ position: 101n }])])).toMatchObject({ lag: undefined, groupLag: undefined });
     expect(judgeOf([lagSample([{ position: 3n, start: 10n }])])).toMatchObject({ lag: 90, lost: 7, severity: 'error' });
   });
 

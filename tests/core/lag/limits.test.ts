@@ -32,6 +32,9 @@ describe('findBreaches()', () => {
       expect(() => rulesOf(unknown, limits)).toThrow(expect.objectContaining({ code: 'GBX_LAG_UNKNOWN', exitCode: 69 }));
     }
     expect(() => rulesOf(lagSample([{ position: 1n }]), { behindMs: 5 })).toThrow(/time lag of p0/u);
+    for (const limits of [{ lag: 5 }, { partitionLag: 5 }, { behindMs: 5 }]) {
+      expect(() => rulesOf(lagSample([{ position: 101n }, {}]), limits)).toThrow(expect.objectContaining({ code: 'GBX_LAG_UNKNOWN' }));
+    }
     const hidden = lagSample([{}], { deadLetters: { topic: 'd', records: undefined, newestAgeMs: undefined } });
     expect(() => rulesOf(hidden, { deadLetters: 0 })).toThrow(/dead letters in d/u);
     const error = new GbxError('GBX_WAREHOUSE_AUTH', 'no');

@@ -89,6 +89,12 @@ describe('createSampler()', () => {
     expect(other.partitions[0]).toMatchObject({ position: 40n, by: 'group', loaded: undefined });
   });
 
+  test('rejects where the ledger alone was asked for and the warehouse is away', async () => {
+    const away = new GbxError('GBX_WAREHOUSE_UNREACHABLE', 'away');
+    await expect(setUp({ ledger: away, isLedgerRequired: true }).sampler()).rejects.toBe(away);
+    expect((await setUp({ ledger: [{ nextOffset: 30n }], isLedgerRequired: true }).sampler()).partitions[0]?.position).toBe(30n);
+  });
+
   test('goes by the ledger where there is one, and by the group where that is asked for', async () => {
     expect((await setUp({ ledger: [{ nextOffset: 30n }] }).sampler()).partitions[0]).toMatchObject({
       position: 30n,

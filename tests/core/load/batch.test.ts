@@ -62,6 +62,13 @@ describe('addChunk()', () => {
     expect(batch.letters.map((letter) => [letter.record.offset, letter.code])).toEqual([[1n, 'GBX_NOT_JSON']]);
   });
 
+  it('counts the bytes of headers', () => {
+    const [batch, plain] = [createBatch(), createBatch()];
+    add(plain, [recordAt(0)]);
+    add(batch, [{ ...recordAt(0), headers: { big: [Buffer.alloc(400_000), Buffer.alloc(500_000)] } }]);
+    expect(batch.bytes - plain.bytes).toBeGreaterThan(900_000);
+  });
+
   it('keeps the earliest of an id and counts the others', () => {
     const batch = createBatch();
     add(batch, [recordAt(0, { id: 'a', second: 2 }), recordAt(1, { id: 'a', second: 1 }), recordAt(2, { id: 'a', second: 3 })]);

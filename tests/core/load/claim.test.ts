@@ -34,6 +34,21 @@ describe('claimPartitions()', () => {
     expect(bench.clock.elapsed()).toBeGreaterThanOrEqual(60_000);
   });
 
+  it('counts the minute anew after another failure: offsets were not seen meanwhile', async () => {
+    const bench = setUp();
+    bench.warehouse.ledger.set(0, ROW);
+    bench.source.known = [{ partition: 0, start: 0n, end: 9n, committed: undefined }];
+    const offsets = bench.source.offsets.bind(bench.source);
+    bench.source.offsets = async (partitions) => {
+      const at = bench.clock.elapsed();
+      if (at > 5_000 && at < 65_000) throw new GbxError('GBX_KAFKA_UNREACHABLE', 'away');
+      if (at > 80_000) bench.source.known = [{ partition: 0, start: 0n, end: 10n, committed: undefined }];
+      return offsets(partitions);
+    };
+    bench.deps.circuit.succeeded('claim');
+    expect(await claim(bench)).toMatchObject({ kind: 'claimed' });
+  });
+
   it('goes on when the log grows to the ledger within the minute', async () => {
     const bench = setUp();
     bench.warehouse.ledger.set(0, ROW);

@@ -138,8 +138,8 @@ export function fakeWarehouse(): FakeWarehouse {
       const answer = this.answers.shift();
       if (answer instanceof Error) throw answer;
       if (answer !== undefined) return answer;
-      assertTaken(request.rows, this.refuses);
       const lacking = request.rows.filter(({ exposureId }) => !this.table.includes(exposureId));
+      assertTaken(lacking, this.refuses);
       this.table.push(...lacking.map(({ exposureId }) => exposureId));
       for (const step of request.steps) {
         const row = this.ledger.get(step.partition);
@@ -151,7 +151,9 @@ export function fakeWarehouse(): FakeWarehouse {
       this.tried.push(rows);
       const error = this.trialErrors.shift();
       if (error !== undefined) throw error;
-      assertTaken(rows, this.refuses);
+      const lacking = rows.filter(({ exposureId }) => !this.table.includes(exposureId));
+      assertTaken(lacking, this.refuses);
+      return lacking.length;
     },
   };
 }

@@ -44,6 +44,12 @@ describe('createHold()', () => {
     expect([hold.lowest(0), hold.size()]).toEqual([undefined, 0]);
   });
 
+  it('keeps a header of any name', () => {
+    const hold = createHold();
+    hold.add({ record: { ...exposureRecord(0), headers: JSON.parse('{"__proto__":"a"}') }, dueAtMs: 0, before: undefined });
+    expect(Object.entries(hold.takeDue(0)?.record.headers ?? {})).toEqual([['__proto__', 'a']]);
+  });
+
   it('copies what it holds: a slice would keep the whole answer of the broker', () => {
     const hold = createHold();
     const response = Buffer.from('keyvalueheader');

@@ -1,5 +1,6 @@
 // Copies that are not due, through the loop: what /intake.ts does with them, and where /flight.ts lets the ledger go.
 import { describe, expect, it } from 'vitest';
+import { GbxError } from '../../../src/core/errors.ts';
 import { markRecord } from '../../../src/core/load/last-record.ts';
 import { type Bench, exposureRecord, joined, recordsEvent, start } from './fakes.ts';
 import { copyAt, notBefore, POLICY, quickBench, serveAgain } from './retry-fakes.ts';
@@ -100,6 +101,47 @@ describe('a copy that is not due', () => {
     await running.pass(60_000);
     expect([one.warehouse.ledger.get(0)?.nextOffset, one.warehouse.table.length]).toEqual([3_500n, 1_000]);
     expect(one.requeued).toHaveLength(2_500);
+    await running.stop();
+  });
+
+  it('is loaded at once where there is no room for it and the topic does not take it again', async () => {
+    const one = quickBench({ hold: { recordsMax: 0, bytesMax: 0 } });
+    const requeue = async (...[given, onWritten]: Parameters<typeof one.deps.requeue>): Promise<void> => {
+      const small = given.filter(({ record }) => record.offset !== 1n && record.offset !== 2n);
+      await one.deps.requeue(small, onWritten);
+      if (small.length < given.length) throw new GbxError('GBX_RECORD_TOO_LARGE', 'too large');
+    };
+    const running = start({ ...one, deps: { ...one.deps, requeue } });
+    joined(one);
+    const [first, second, broken] = [0, 1, 2].map((offset) => copyAt(offset, 90 + offset, notBefore(one, 50_000)));
+    if (first === undefined || second === undefined || broken === undefined) throw new Error('no copies');
+    one.source.give(recordsEvent([first, second, { ...broken, value: Buffer.from('{') }, exposureRecord(3)]));
+    await running.pass(3_000);
+    expect([one.requeued.map(({ record }) => record.offset), one.warehouse.table.sort()]).toEqual([[0n], ['e0-3', 'e0-91']]);
+    expect([one.letters.map(({ record }) => record.offset), one.warehouse.ledger.get(0)?.nextOffset]).toEqual([[2n], 4n]);
+    await running.stop();
+  });
+
+  it('at the start of a log whose records expired keeps the ledger at it, and no mark of what is gone', async () => {
+    const one = quickBench();
+    const before = markRecord(exposureRecord(1));
+    one.warehouse.ledger.set(0, { partition: 0, nextOffset: 2n, epoch: 1, owner: 'x', host: 'h', lastRecord: before });
+    const running = start(one);
+    one.source.known = [{ partition: 0, start: 7n, end: 9n, committed: undefined }];
+    one.source.give({ kind: 'joined', partitions: [0] });
+    one.source.give(recordsEvent([copyAt(7, 90, { ...notBefore(one, 5_000) }), exposureRecord(8)]));
+    await running.pass(2_000);
+    expect(one.warehouse.ledger.get(0)).toMatchObject({ nextOffset: 7n, lastRecord: undefined });
+    await running.stop();
+  });
+
+  it('does not wait for the age of a batch once a group is full that is written again', async () => {
+    const one = quickBench({ policy: { ...POLICY, rowsDue: 5_000, ageDueMs: 30_000, rowsMax: 5_000 } });
+    const running = start(one);
+    joined(one, 10_000n);
+    one.source.give(recordsEvent(Array.from({ length: 3_200 }, (_, offset) => copyAt(offset, offset, { ...notBefore(one, 55_000) }))));
+    await running.pass(4_000);
+    expect(one.requeued).toHaveLength(2_000);
     await running.stop();
   });
 

@@ -7,13 +7,14 @@ interface Table {
   readonly count: number;
   readonly refuses: (index: number) => boolean;
   readonly refusesControl?: boolean;
+  readonly isLacking?: (index: number) => boolean;
   readonly isFresh?: (index: number) => boolean;
   readonly toTheEnd?: boolean;
   readonly seed?: number;
 }
 
 /** @returns the verdict, and the attempts with the flush that failed before. */
-function search({ count, refuses, refusesControl = false, isFresh = () => true, toTheEnd = false, seed = 1 }: Table): {
+function search({ count, refuses, refusesControl = false, isLacking = all, isFresh = all, toTheEnd = false, seed = 1 }: Table): {
   verdict: Verdict;
   attempts: number;
 } {
@@ -23,7 +24,9 @@ function search({ count, refuses, refusesControl = false, isFresh = () => true, 
     if (next.done === true) return { verdict: next.value, attempts };
     const trial = next.value;
     const isRefused = trial.kind === 'control' ? refusesControl : trial.rows.some(refuses);
-    next = steps.next(isRefused ? (trial.kind === 'control' ? 'control' : `of ${trial.rows.length}`) : undefined);
+    const message = trial.kind === 'control' ? 'control' : `of ${trial.rows.length}`;
+    const lacking = trial.kind === 'control' ? 1 : trial.rows.filter(isLacking).length;
+    next = steps.next(isRefused ? { kind: 'refused', message } : { kind: 'taken', lacking });
   }
 }
 
@@ -109,6 +112,13 @@ describe('isolate()', () => {
     expect(indexes(verdict)).toHaveLength(cluster);
     expect(verdict).toMatchObject({ kind: 'rows', isMost: false });
     expect(attempts).toBeLessThanOrEqual(2 * cluster * Math.log2(4_000) + 2);
+  });
+
+  it('asks for the control row where the only rows that passed stand in the table: they would pass whatever it refuses', () => {
+    const table = { count: 5, refuses: (index: number) => index > 0, isLacking: (index: number) => index > 0 };
+    expect(search({ ...table, refusesControl: true }).verdict.kind).toBe('everything');
+    expect(search(table).verdict).toMatchObject({ kind: 'rows' });
+    expect(search({ ...table, isLacking: all, refusesControl: true }).verdict).toMatchObject({ kind: 'rows' });
   });
 
   it('judges the batch by rows that are tried for the first time: retries come back together', () => {

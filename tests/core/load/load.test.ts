@@ -205,6 +205,18 @@ describe('runLoad()', () => {
     expect(bench.source.committed).toEqual([new Map([[0, 1n]])]);
   });
 
+  it('ends within the drain timeout though a flush of before a rebalance gets no answer', async () => {
+    const bench = setUp();
+    const running = start(bench);
+    joined(bench);
+    bench.warehouse.answers.push(new Promise<FlushOutcome>(() => undefined));
+    bench.source.give(recordsEvent([exposureRecord(0), exposureRecord(1)]));
+    await running.pass(500);
+    joined(bench);
+    await running.pass(500);
+    expect(await running.stop()).toMatchObject({ recordsRead: 2, flushes: 0 });
+  });
+
   it('stops at once while the warehouse is away, and loses nothing by it', async () => {
     const bench = setUp();
     const running = start(bench);

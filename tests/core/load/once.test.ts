@@ -49,6 +49,20 @@ describe('runLoad() with once', () => {
     expect(running.ended()).toMatchObject({ flushes: 0 });
   });
 
+  it('ends where everything expired before it was loaded, and the next record moves the ledger over the gap', async () => {
+    for (const records of [[], [exposureRecord(7)]]) {
+      const one = quickBench({ once: true });
+      const running = start(one);
+      one.warehouse.ledger.set(0, { partition: 0, nextOffset: 2n, epoch: 1, owner: 'x', host: 'h', lastRecord: undefined });
+      one.source.known = [{ partition: 0, start: 7n, end: 7n + BigInt(records.length), committed: undefined }];
+      one.source.give({ kind: 'joined', partitions: [0] });
+      if (records.length > 0) one.source.give(recordsEvent(records));
+      await running.pass(2_000);
+      expect(running.ended()).toMatchObject({ rowsInserted: records.length });
+      expect(one.warehouse.ledger.get(0)?.nextOffset).toBe(records.length > 0 ? 8n : 2n);
+    }
+  });
+
   it('ends beyond marks that hold no record', async () => {
     const one = quickBench({ once: true });
     const running = start(one);

@@ -1,6 +1,6 @@
 // Batches of which the warehouse refuses over half, through the loop: /row-search.ts.
 import { describe, expect, it } from 'vitest';
-import { joined, start } from './fakes.ts';
+import { joined, recordsEvent, start } from './fakes.ts';
 import { copyAt, quickBench, serveAgain, span } from './retry-fakes.ts';
 
 describe('a batch of which the warehouse refuses over half', () => {
@@ -44,6 +44,24 @@ describe('a batch of which the warehouse refuses over half', () => {
     await running.stop();
   });
 
+  it('is the fault of its rows where one like the last that was loaded passes, though the table refuses what gbx makes up', async () => {
+    const one = quickBench();
+    one.warehouse.refuses = (row) => row.dsUserId === 'gbx-control' || row.exposureId === 'e0-2' || row.exposureId === 'e0-3';
+    serveAgain(one, span(2, 4));
+    const running = start(one);
+    joined(one);
+    one.source.give(recordsEvent(span(0, 2)));
+    await running.pass(2_000);
+    one.source.give(recordsEvent(span(2, 4)));
+    await running.pass(3_000);
+    expect([one.requeued.length, one.deps.circuit.isOpen(), one.warehouse.ledger.get(0)?.nextOffset]).toEqual([2, false, 4n]);
+    expect(one.warehouse.tried.flat().filter(({ exposureId }) => exposureId === 'gbx-control')).toMatchObject([
+      { dsUserId: 'gbx-control', source: 'gbx' },
+      { dsUserId: 'u', experimentId: 'x', tsMicros: expect.any(Number) },
+    ]);
+    await running.stop();
+  });
+
   it('becomes dead letters up to the number that is allowed, then is held again', async () => {
     const one = quickBench({ deadLetterUpTo: 25 });
     one.warehouse.refuses = (row) => row.exposureId !== 'gbx-control';
@@ -65,6 +83,19 @@ describe('a batch of which the warehouse refuses over half', () => {
     joined(one);
     await running.pass(10_000);
     expect([one.letters.length, one.warehouse.table.length, one.warehouse.ledger.get(0)?.nextOffset]).toEqual([54, 6, 60n]);
+    await running.stop();
+  });
+
+  it('is held though its records are copies that were never tried, as those of a replay', async () => {
+    const one = quickBench();
+    one.warehouse.refuses = (row) => row.exposureId !== 'gbx-control';
+    const records = Array.from({ length: 40 }, (_, index) => copyAt(100 + index, index));
+    one.warehouse.ledger.set(0, { partition: 0, nextOffset: 100n, epoch: 1, owner: 'x', host: 'h', lastRecord: undefined });
+    serveAgain(one, records);
+    const running = start(one);
+    joined(one, 140n);
+    await running.pass(5_000);
+    expect([one.requeued, one.deps.circuit.isOpen(), one.warehouse.ledger.get(0)?.nextOffset]).toEqual([[], true, 100n]);
     await running.stop();
   });
 

@@ -178,6 +178,33 @@ describe('a row that the warehouse refuses', () => {
     await running.stop();
   });
 
+  it('is a dead letter that says why where the topic refuses its copy for another reason', async () => {
+    const one = quickBench();
+    one.warehouse.refuses = bad('e0-1');
+    serveAgain(one, span(0, 6));
+    const requeue = async (): Promise<void> => Promise.reject(new GbxError('GBX_RECORD_REFUSED', 'no key'));
+    const running = start({ ...one, deps: { ...one.deps, requeue } });
+    joined(one);
+    await running.pass(3_000);
+    expect(one.letters).toMatchObject([{ code: 'GBX_ROW_REFUSED', message: 'no good; the topic refuses its copy' }]);
+    await running.stop();
+  });
+
+  it('only together with others is loaded in smaller batches', async () => {
+    const one = quickBench();
+    const flush = one.warehouse.flush.bind(one.warehouse);
+    one.warehouse.flush = async (request) => {
+      if (request.rows.length > 2) throw new GbxError('GBX_ROW_REFUSED', 'too many');
+      return flush(request);
+    };
+    serveAgain(one, span(0, 8));
+    const running = start(one);
+    joined(one);
+    await running.pass(60_000);
+    expect([one.warehouse.table.length, one.requeued, one.letters]).toEqual([8, [], []]);
+    await running.stop();
+  });
+
   it('is a dead letter where its copy is too large to be written', async () => {
     const one = quickBench();
     one.warehouse.refuses = bad('e0-1', 'e0-2');

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { GbxError } from '../../../src/core/errors.ts';
 import { invalidLine, type Line, parseLine, takeLines } from '../../../src/core/produce/from-lines.ts';
 
+const LIVE = new AbortController().signal;
 const NOW_MS = Date.UTC(2026, 0, 31);
 const OPTIONS = { runId: 'run', nowMs: NOW_MS };
 const GOOD = '{"ds_user_id":"u","experiment_id":"e","variation_id":"v"}';
@@ -49,10 +50,14 @@ describe('parseLine()', () => {
 });
 
 describe('takeLines()', () => {
-  function setUp(chunks: readonly (readonly string[])[], onInvalid = (line: { number: number; reason: string }) => void line) {
+  function setUp(
+    chunks: readonly (readonly string[])[],
+    onInvalid = (line: { number: number; reason: string }) => void line,
+    signal = LIVE,
+  ) {
     let number = 0;
     const waiting = chunks.map((texts): Line[] => texts.map((text) => ({ number: ++number, text })));
-    return takeLines({ next: async () => waiting.shift(), parse: (line) => parseLine(line, OPTIONS), onInvalid });
+    return takeLines({ next: async () => waiting.shift(), parse: (line) => parseLine(line, OPTIONS), onInvalid, signal });
   }
   const limits = { recordsMax: 2, bytesMax: 10_000 };
 
@@ -73,6 +78,16 @@ describe('takeLines()', () => {
     expect(told).toEqual([1, 2, 5]);
   });
 
+  test('throws where there is no exposure at all: nothing sent is no success', async () => {
+    const nothing = { code: 'GBX_INPUT_INVALID', exitCode: 65, message: expect.stringContaining('no exposure') };
+    await expect(Promise.resolve(setUp([])(limits))).rejects.toMatchObject(nothing);
+    await expect(Promise.resolve(setUp([['', 'x'], [' ']])(limits))).rejects.toMatchObject(nothing);
+    const take = setUp([[GOOD]]);
+    expect(await take(limits)).toHaveLength(1);
+    expect(await take(limits)).toHaveLength(0);
+    expect(await setUp([], undefined, AbortSignal.abort())(limits)).toHaveLength(0);
+  });
+
   test('takes what is there rather than wait for more, and one exposure however large', async () => {
     const take = setUp([[GOOD], [GOOD, GOOD]]);
     expect(await take({ recordsMax: 100, bytesMax: 1 })).toHaveLength(1);
@@ -82,7 +97,10 @@ describe('takeLines()', () => {
 
   test('passes on what reading throws', async () => {
     const failure = new GbxError('GBX_USAGE', 'Cannot read it');
-    const take = takeLines({ next: () => Promise.reject(failure), parse: (line) => parseLine(line, OPTIONS), onInvalid: () => undefined });
+    const take = takeLines({
+      ...{ next: () => Promise.reject(failure), onInvalid: () => undefined, signal: LIVE },
+      parse: (line) => parseLine(line, OPTIONS),
+    });
     await expect(Promise.resolve(take(limits))).rejects.toBe(failure);
   });
 });

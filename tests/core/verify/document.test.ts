@@ -21,7 +21,8 @@ describe('toVerifyDocument()', () => {
         { partition: 0, from: 0, to: 2, ledger: 2, end: 2 },
         { partition: 1, from: 0, to: 1 },
       ],
-      unjudged: { rowsFromElsewhere: 0, reason: null, notExamined: 0, deadLetterTopic: 'read' },
+      mayHaveBegunAt: null,
+      unjudged: { rowsFromElsewhere: 0, reason: null, notExamined: 0, crowdedIds: 0, deadLetterTopic: 'read' },
     });
   });
 

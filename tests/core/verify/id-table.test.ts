@@ -57,6 +57,17 @@ describe('createIdTable()', () => {
     );
   });
 
+  it('takes so many entries of one id, and counts the others', () => {
+    const table = createIdTable(60);
+    const id = fingerprintText('id');
+    for (let at = 0; at < 70; at++) table.add(entry(id, { high: at, low: 0 }));
+    expect(table.group(id)).toHaveLength(50);
+    expect(table.crowdOf(table.find(id))).toBe(20);
+    expect(table.isFull()).toBe(false);
+    expect(table.add(entry(id, { high: 3, low: 0 }))).toBe(false);
+    expect(table.crowdOf(table.find(id))).toBe(20);
+  });
+
   it('stops counting rows at 255 instead of beginning anew', () => {
     const table = createIdTable(1);
     const id = fingerprintText('id');

@@ -26,7 +26,7 @@ test('judgeAll() counts what is plainly right, and makes suspects of all others'
 
 test('judgeAll() counts suspects beyond the limit as what they look like', () => {
   const account = createAccount();
-  expect(judgeAll(expectedOf(), account, { suspectsMax: 0, isEachAsked: false })).toEqual({ slots: [], unexamined: 4 });
+  expect(judgeAll(expectedOf(), account, { suspectsMax: 0, isEachAsked: false })).toEqual({ slots: [], unexamined: 4, crowded: 0 });
   expect(account.totals).toMatchObject({ expected: 8, loaded: 3, missing: 1, doubled: 1, altered: 1, unexpected: 1 });
 });
 

@@ -95,6 +95,28 @@ describe('verify() of the topic takes for right', () => {
     expect({ isExact, waiting: ranges.map(({ waiting }) => waiting) }).toEqual({ isExact: true, waiting: [1n, 0n] });
   });
 
+  it('the row of any copy, however often the exposure or its id was sent', async () => {
+    const again = createWorld(1);
+    for (let nth = 0; nth < 60; nth++) again.put(A);
+    const last = { ...A, source: 'last' };
+    again.put(last);
+    again.load(last);
+    again.rows.push(stored({ ...A, tsMicros: A.tsMicros + 2 * DAY_MICROS }));
+    again.put({ ...A, tsMicros: A.tsMicros + 2 * DAY_MICROS }, { timestampMs: NOON_MS + 3 * 86_400_000 });
+    again.load();
+    expect(await again.verify()).toMatchObject({
+      isExact: true,
+      crowded: 0,
+      account: { totals: { expected: 1, loaded: 1, loadedAgain: 1 } },
+    });
+
+    const constant = createWorld(1);
+    const copies = Array.from({ length: 80 }, (_, nth) => ({ ...A, tsMicros: A.tsMicros + nth }));
+    for (const copy of copies) constant.put(copy);
+    constant.load(...copies.slice(70, 71));
+    expect(await constant.verify()).toMatchObject({ isExact: true, crowded: 30, account: { totals: { expected: 1, loaded: 1 } } });
+  });
+
   it('what consumers load while it reads', async () => {
     const world = rightWorld();
     world.onSnapshot = () => {

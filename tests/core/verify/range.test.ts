@@ -66,6 +66,47 @@ describe('resolveRange()', () => {
     expect(await resolve(undefined, undefined, 7n)).toEqual([10n, 10n, 90n, 10n, 3n]);
   });
 
+  it('counts nothing as lost that lies before the range', async () => {
+    const facts = { logs: [{ partition: 0, start: 300n, end: 900n }], ledger: new Map([[0, 100n]]), offsetsAt };
+    expect(await resolveRange({ topic: 't', from: { kind: 'time', ms: 500 }, to: undefined }, facts)).toMatchObject([
+      { from: 500n, to: 500n, expired: 0n, expiredUnloaded: 0n },
+    ]);
+    expect(await resolveRange({ topic: 't', from: offset(200n), to: undefined }, facts)).toMatchObject([{ expiredUnloaded: 100n }]);
+  });
+
+  it.each([
+    ['a partition that is not there', { kind: 'offsets', byPartition: new Map([[7, 1n]]) }, 'no partition 7'],
+    ['an offset beyond the end of its partition', { kind: 'offsets', byPartition: new Map([[0, 101n]]) }, 'ends at 100'],
+    ['an offset beyond the end of every partition', { kind: 'offset', offset: 101n }, 'ends at 100'],
+  ] as const)('refuses %s, as begin and as end', async (_, place, message) => {
+    const refusal = { code: 'GBX_USAGE', message: expect.stringContaining(message) };
+    await expect(resolve(place, undefined)).rejects.toMatchObject(refusal);
+    await expect(resolve(undefined, place)).rejects.toMatchObject(refusal);
+  });
+
+  it('takes an offset that only some partitions have', async () => {
+    const facts = { logs: [log, { ...log, partition: 1, end: 40n }], ledger: new Map([[0, 80n]]), offsetsAt };
+    expect(await resolveRange({ topic: 't', from: offset(50n), to: undefined }, facts)).toMatchObject([
+      { partition: 0, from: 50n, to: 80n },
+      { partition: 1, from: 40n, to: 40n },
+    ]);
+  });
+
+  it('refuses a ledger of a partition that the topic no longer has', async () => {
+    const facts = {
+      logs: [log],
+      ledger: new Map([
+        [0, 80n],
+        [3, 5n],
+      ]),
+      offsetsAt,
+    };
+    await expect(resolveRange({ topic: 't', from: undefined, to: undefined }, facts)).rejects.toMatchObject({
+      code: 'GBX_TOPIC_CHANGED',
+      message: expect.stringContaining('t/3'),
+    });
+  });
+
   it('leaves out partitions that are not named', async () => {
     const facts = { logs: [log, { ...log, partition: 1 }], ledger: new Map([[1, 90n]]), offsetsAt };
     const from: Place = { kind: 'offsets', byPartition: new Map([[1, 20n]]) };

@@ -30,6 +30,29 @@ describe('examine()', () => {
     expect(stranger).toMatchObject({ fate: { kind: 'wrong', isAltered: true }, alteredFields: ['ds_user_id'] });
   });
 
+  it('calls doubled two rows of one id within a day, whoever they stand for', () => {
+    const both = [stored(A), stored(OTHER)];
+    expect(fateOf([copy(A)], both)).toMatchObject({ kind: 'wrong', isDoubled: true });
+    expect(fateOf([copy(A), copy(OTHER)], both)).toMatchObject({ kind: 'wrong', isDoubled: true, isAltered: false, isAgain: false });
+    const letters = new Map([[whoKey(OTHER), 'GBX_ID_REUSED']]);
+    expect(fateOf([copy(OTHER)], [stored(A), stored(A)], letters)).toMatchObject({ kind: 'wrong', isDoubled: true });
+    const third = exposure('a', { variationId: '2' });
+    expect(fateOf([copy(A), copy(OTHER), copy(third)], both)).toMatchObject({ kind: 'missing', isDoubled: true });
+    const apart = [stored(A), stored({ ...OTHER, tsMicros: A.tsMicros + DAY_MICROS + 1 })];
+    expect(fateOf([copy(A), copy({ ...OTHER, tsMicros: A.tsMicros + DAY_MICROS + 1 })], apart)).toMatchObject({
+      kind: 'loaded',
+      isDoubled: false,
+    });
+  });
+
+  it('calls no row altered of an id with more copies than are looked at, and still finds what is missing or doubled', () => {
+    const ask = (copies: readonly Copy[], rows: Parameters<typeof examine>[1]) =>
+      examine({ exposureId: 'a', copies, letters: NO_LETTERS, hasMoreCopies: true }, rows).fate;
+    expect(ask([copy(A)], [stored({ ...A, source: 'x' })])).toMatchObject({ kind: 'loaded', isAltered: false });
+    expect(ask([copy(A)], [stored(OTHER)])).toMatchObject({ kind: 'missing', isAltered: false });
+    expect(ask([copy(A)], [stored(A), stored(A)])).toMatchObject({ kind: 'wrong', isDoubled: true });
+  });
+
   it('names the fields in which a row differs from the copy that is nearest to it', () => {
     const copies = [copy(A), copy({ ...A, source: 'x', attributes: '{}' })];
     const rows = [stored({ ...A, source: 'x', attributes: '{"b":1}' })];

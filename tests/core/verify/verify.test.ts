@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GbxError } from '../../../src/core/errors.ts';
 import { verify } from '../../../src/core/verify/verify.ts';
-import { A, B, createWorld, dropRow, exposure, manifestOf, rightWorld, SCOPE, sentOf, stored } from './world.ts';
+import { A, B, createWorld, dropRow, exposure, manifestOf, NOON_MS, rightWorld, SCOPE, sentOf, stored } from './world.ts';
 
 const DAY_MICROS = 86_400_000_000;
 
@@ -161,6 +161,61 @@ describe('verify() of the topic finds', () => {
       [1n, 0n],
       [1n, 1n],
     ]);
+  });
+
+  it('a second row under an id that is somebody else’s', async () => {
+    const world = rightWorld();
+    world.rows.push(stored({ ...A, variationId: '7' }));
+    expect(await world.verify()).toMatchObject({
+      isExact: false,
+      account: { totals: { doubled: 1 } },
+      findings: { doubled: [{ rows: 2 }] },
+    });
+  });
+
+  it('nothing lost before the range, where a negative count would hide what is missing', async () => {
+    const world = createWorld(1);
+    for (let nth = 0; nth < 9; nth++) world.put(exposure(`id-${nth}`), { timestampMs: NOON_MS + nth * 1_000 });
+    world.starts.set(SCOPE.topic, 3n);
+    world.ledger.set(`${SCOPE.topic}/0`, 1n);
+    const { isExact, ranges } = await world.verify({ from: { kind: 'time', ms: NOON_MS + 5_000 } });
+    expect({ isExact, lost: ranges[0]?.expiredUnloaded }).toEqual({ isExact: true, lost: 0n });
+  });
+
+  it('no phantom in a row whose record expired while it read', async () => {
+    const world = rightWorld();
+    world.rows.push(stored(exposure('expired meanwhile')));
+    world.onSnapshot = () => void world.starts.set(SCOPE.topic, 1n);
+    expect(await world.verify()).toMatchObject({
+      isExact: true,
+      strangeRows: 1,
+      phantomDoubt: 'expired records',
+      findings: { phantom: [] },
+    });
+  });
+
+  it('where loading may have begun, when all that is missing lies before what is loaded', async () => {
+    const world = createWorld(3);
+    const all = Array.from({ length: 80 }, (_, at) => exposure(`id-${at}`));
+    for (const [at, one] of all.entries()) world.put(one, { partition: at % 2 });
+    world.load(...all.slice(40));
+    for (const plan of [{}, { entriesMax: 40 }]) {
+      expect([...((await world.verify(plan)).mayHaveBegunAt ?? [])]).toEqual([
+        [0, 20n],
+        [1, 20n],
+        [2, 0n],
+      ]);
+    }
+    expect((await world.verify({ from: { kind: 'offset', offset: 0n } })).mayHaveBegunAt).toBeUndefined();
+    dropRow(world, 'id-60');
+    expect((await world.verify()).mayHaveBegunAt).toBeUndefined();
+    expect((await rightWorld().verify()).mayHaveBegunAt).toBeUndefined();
+  });
+
+  it('no beginning in a partition of which nothing was loaded: it may be lost as a whole', async () => {
+    const world = rightWorld();
+    dropRow(world, 'b');
+    expect((await world.verify()).mayHaveBegunAt).toBeUndefined();
   });
 
   it('all of it over several passes as over one', async () => {

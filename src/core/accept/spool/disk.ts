@@ -13,9 +13,9 @@ export interface Disk {
   read(name: string, range: { readonly position: number; readonly length: number }): Promise<Buffer>;
   /** Removes the file; nothing where it is gone. Durable after syncFolder. */
   remove(name: string): Promise<void>;
-  /** Moves the file, and makes the folder it goes to. Durable after syncFolder of both. */
+  /** Moves the file, and makes the folder it goes to. Durable after syncFolder of both. A file that is gone is an error. */
   rename(name: string, to: string): Promise<void>;
-  /** Makes names durable: what was created, removed and renamed in the folder. */
+  /** Makes names durable: what was created, removed and renamed in the folder. Nothing where somebody has moved it away. */
   syncFolder(folder?: Folder): Promise<void>;
   /** How people find a file. */
   pathOf(name: string): string;

@@ -9,7 +9,6 @@ import type { Metrics } from '../../metrics.ts';
 import { backoffMs } from '../../retry.ts';
 import type { SendOutcome, SendRecords } from '../ports.ts';
 import type { Checksum, Disk, FoundFile } from './disk.ts';
-import { HEADER_BYTES } from './format.ts';
 import { createGroupCommit } from './group-commit.ts';
 import { scanSegment } from './scan.ts';
 import { createSegments, newSegment, oldestMs, type Segment, type Segments, segmentNumber, totalBytes, unsentRecords } from './segments.ts';
@@ -40,9 +39,16 @@ export interface SpoolOptions {
 export interface SpoolLeft {
   /** As far as they are counted by now. */
   readonly records: number;
-  /** Acknowledged, or set aside as refused, since the spool was opened. */
+  /** Acknowledged by Kafka since the spool was opened. */
   readonly sentRecords: number;
+  /** Moved to refused/ since then. */
+  readonly refusedRecords: number;
+  /** Segments moved to damaged/ since then. */
+  readonly damagedFiles: number;
+  /** Of the segments. */
   readonly bytes: number;
+  /** In refused/ and damaged/, and of files that a newer gbx wrote. */
+  readonly asideBytes: number;
   /** Files that a newer gbx wrote, which this one leaves alone. */
   readonly newerFiles: number;
 }
@@ -64,6 +70,7 @@ export interface Spool extends AsyncDisposable {
 const DRAIN_LOOK_MS = 20;
 const ASIDE_LOOK_MS = 10_000;
 const SCAN_BACKOFF = { firstMs: 100, maxMs: 3_000 };
+const FAILURES_A_LINE = 20;
 const PENDING_MAX = { recordsMax: 20_000, bytesMax: 64_000_000 };
 const GROUP_MAX = { recordsMax: 10_000, bytesMax: 4_000_000 };
 
@@ -85,7 +92,10 @@ export async function openSpool(options: SpoolOptions): Promise<Spool> {
   const left = (): SpoolLeft => ({
     records: unsentRecords(segments),
     sentRecords: segments.sentRecords,
+    refusedRecords: segments.refusedRecords,
+    damagedFiles: segments.damagedFiles,
     bytes: sumBytes(segments.list),
+    asideBytes: segments.asideBytes,
     newerFiles: newer.length,
   });
   return {
@@ -150,12 +160,13 @@ interface BackgroundDeps extends SpoolOptions {
   readonly signal: AbortSignal;
 }
 
-/** Counts in the background, so that a full spool does not delay the start. */
+/** Counts in the background, so that a full spool does not delay the start. One that cannot be read is tried again after the others. */
 async function scanAll(found: readonly Segment[], deps: BackgroundDeps): Promise<void> {
   const { segments, newer, disk, log } = deps;
-  for (const segment of found) {
-    if (deps.signal.aborted) return;
-    const kind = await scanUntilDone(segment, deps);
+  const waiting = [...found];
+  for (let segment = waiting.shift(); segment !== undefined && !deps.signal.aborted; segment = waiting.shift()) {
+    const kind = await tryScan(segment, deps);
+    if (kind === 'failed') waiting.push(segment);
     if (kind === 'newer') {
       newer.push(segment);
       segments.list.splice(segments.list.indexOf(segment), 1);
@@ -168,6 +179,24 @@ async function scanAll(found: readonly Segment[], deps: BackgroundDeps): Promise
     // The sender takes it away, as one that is sent.
     if (kind === 'empty') Object.assign(segment, { isScanned: true, sentBytes: segment.bytes });
     segments.changed.ring();
+    if (kind === 'failed') await deps.clock.sleep(backoffMs(segment.failures - 1, SCAN_BACKOFF, deps.random), deps.signal);
+  }
+}
+
+async function tryScan(segment: Segment, deps: BackgroundDeps): Promise<'records' | 'empty' | 'newer' | 'failed'> {
+  try {
+    const kind = await scanSegment(segment, deps);
+    Object.assign(segment, { failures: 0, retryAtMs: 0 });
+    return kind;
+  } catch (error) {
+    const failure = asDiskError(error);
+    if (segment.failures % FAILURES_A_LINE === 0) {
+      deps.log.error('spool.read_failed', { error: failure, file: deps.disk.pathOf(segment.name), attempts: segment.failures + 1 });
+    }
+    segment.failures += 1;
+    // Not for the sender until it is known what it is.
+    Object.assign(segment, { records: 0, retryAtMs: Number.POSITIVE_INFINITY });
+    return 'failed';
   }
 }
 
@@ -183,24 +212,4 @@ async function followAside({ disk, segments, newer, clock, log, signal }: Backgr
       log.warn('spool.disk_failed', { error: asDiskError(error), doing: 'look at what was set aside' });
     }
   }
-}
-
-async function scanUntilDone(segment: Segment, deps: BackgroundDeps): Promise<'records' | 'empty' | 'newer' | undefined> {
-  const { clock, random, log, signal } = deps;
-  for (let failures = 0; !signal.aborted; failures++) {
-    try {
-      return await scanSegment(segment, deps);
-    } catch (error) {
-      log.error('spool.read_failed', { error: asDiskError(error), file: deps.disk.pathOf(segment.name), attempt: failures + 1 });
-    }
-    segment.records = 0;
-    // The sender meets the same, and puts it aside.
-    if (failures >= 4) {
-      segment.isScanned = true;
-      segment.sentBytes = Math.min(HEADER_BYTES, segment.bytes);
-      return 'records';
-    }
-    await clock.sleep(backoffMs(failures, SCAN_BACKOFF, random), signal);
-  }
-  return undefined;
 }

@@ -20,7 +20,9 @@ export interface RecordsRead {
 
 /** From this place of the segment: at least a record, or something damaged, or its end. @throws {GbxError} GBX_SPOOL_FAILED */
 export async function readRecords(segment: Segment, position: number, { disk, checksum, chunkBytes }: ReadDeps): Promise<RecordsRead> {
-  const available = segment.bytes - position;
+  // More may be added while this reads.
+  const { bytes: end } = segment;
+  const available = end - position;
   for (let length = Math.min(chunkBytes, available); ; length = available) {
     const bytes = await disk.read(segment.name, { position, length });
     const isEnd = length === available || bytes.length < length;
@@ -30,7 +32,7 @@ export async function readRecords(segment: Segment, position: number, { disk, ch
     const ranges = damaged.map((range) => ({ ...range, from: position + range.from, to: position + range.to }));
     if (bytes.length >= length) return { records, next: position + consumed, damaged: ranges };
     // The file is shorter than what was written and synced.
-    const lost = { from: position + bytes.length, to: segment.bytes, isTail: true, records: 1 };
-    return { records, next: segment.bytes, damaged: [...ranges, lost] };
+    const lost = { from: position + bytes.length, to: end, isTail: true, records: 1 };
+    return { records, next: end, damaged: [...ranges, lost] };
   }
 }

@@ -1,7 +1,7 @@
 // Records that Kafka refuses for themselves: one line of JSON each, in a file named after their segment, for people and
 // for jq. Called by the sender before the segment goes; a crash in between writes a line twice, told by its exposure_id.
 import type { Disk } from './disk.ts';
-import type { Refused } from './sender.ts';
+import type { Refused } from './segments.ts';
 
 /** @throws {GbxError} GBX_SPOOL_FAILED: then nothing is promised of them */
 export async function keepRefused(

@@ -1,5 +1,6 @@
 // The segments of a spool as this process knows them, oldest first: what the writer adds to, the sender sends and takes
 // away, and the figures count. Shared by writer.ts, sender.ts and open-spool.ts; holds no logic but the sums.
+import type { StoredRecord } from './format.ts';
 
 export interface Segment {
   readonly name: string;
@@ -20,17 +21,43 @@ export interface Segment {
   isDamaged: boolean;
   /** Up to here damage is reported. */
   reportedBytes: number;
-  /** In a row. */
-  readFailures: number;
+  /** It stands in damaged/ already. */
+  isMoved: boolean;
+  /** What was read and is not done with yet. */
+  batch: Batch | undefined;
+  /** Of the disk, in a row. */
+  failures: number;
+  /** Passed over until then, on the clock's `elapsed` scale: the disk has failed it. */
+  retryAtMs: number;
+}
+
+/** Records on their way out. */
+export interface Batch {
+  readonly records: readonly StoredRecord[];
+  /** Where to read on in the segment. */
+  readonly next: number;
+  /** Not acknowledged yet. */
+  left: readonly StoredRecord[];
+  /** Refused by Kafka for themselves, to be kept in refused/. */
+  readonly refused: Refused[];
+}
+
+export interface Refused {
+  readonly record: StoredRecord;
+  readonly reason: string;
 }
 
 export interface Segments {
-  /** In the order in which they are sent: oldest first, save where one cannot be read. */
+  /** Oldest first. They are sent in this order, save those that the disk fails. */
   readonly list: Segment[];
   /** Bytes of files that are not in the list: refused, damaged, of a newer gbx. */
   asideBytes: number;
-  /** Of all segments, since the start. */
+  /** Acknowledged by Kafka since the start. */
   sentRecords: number;
+  /** Kept in refused/ since the start. */
+  refusedRecords: number;
+  /** Moved to damaged/ since the start. */
+  damagedFiles: number;
   /** Number for the name of the next. */
   nextNumber: number;
   /** Something was added, sealed, scanned or taken away, or is to end. */
@@ -38,7 +65,7 @@ export interface Segments {
 }
 
 export function createSegments(): Segments {
-  return { list: [], asideBytes: 0, sentRecords: 0, nextNumber: 1, changed: createBell() };
+  return { list: [], asideBytes: 0, sentRecords: 0, refusedRecords: 0, damagedFiles: 0, nextNumber: 1, changed: createBell() };
 }
 
 const NAME = /^(\d{12})\.spool$/u;
@@ -67,7 +94,10 @@ export function newSegment(name: string, facts: Partial<Segment> = {}): Segment 
     isScanned: true,
     isDamaged: false,
     reportedBytes: 0,
-    readFailures: 0,
+    isMoved: false,
+    batch: undefined,
+    failures: 0,
+    retryAtMs: 0,
     ...facts,
   };
 }
@@ -80,7 +110,8 @@ export function totalBytes({ list, asideBytes }: Segments): number {
 
 export function unsentRecords({ list }: Segments): number {
   let records = 0;
-  for (const segment of list) records += segment.records - segment.sentRecords;
+  // Where the rest could not be read at the start, more may be sent than was counted.
+  for (const segment of list) records += Math.max(0, segment.records - segment.sentRecords);
   return records;
 }
 

@@ -1,16 +1,16 @@
 // Takes the spool to Kafka: segment by segment, oldest first, a batch at a time, again until every record of it is
 // acknowledged or refused for itself. Run by open-spool.ts. Promises that a segment goes only when all of it is
-// acknowledged, or safe in refused/ or damaged/.
+// acknowledged, or safe in refused/ or damaged/, and that one that the disk fails holds no other up.
 import type { Clock, Random } from '../../clock.ts';
 import type { Logger } from '../../log.ts';
 import type { Metrics } from '../../metrics.ts';
 import { backoffMs } from '../../retry.ts';
 import type { SendOutcome, SendRecords } from '../ports.ts';
 import type { StoredRecord } from './format.ts';
-import { type RecordsRead, readRecords } from './read-records.ts';
+import { readRecords } from './read-records.ts';
 import { keepRefused } from './refused.ts';
 import { reportDamage, type ScanDeps } from './scan.ts';
-import type { Segment, Segments } from './segments.ts';
+import type { Batch, Refused, Segment, Segments } from './segments.ts';
 import { asDiskError, type Writer } from './writer.ts';
 
 export interface SenderDeps extends ScanDeps {
@@ -38,7 +38,7 @@ export interface SpoolSender {
 
 const SEND_BACKOFF = { firstMs: 50, maxMs: 1_000 };
 const DISK_BACKOFF = { firstMs: 100, maxMs: 3_000 };
-const READ_FAILURES_A_LINE = 20;
+const FAILURES_A_LINE = 20;
 /** All is sent and nothing comes: then the folder is left empty. */
 const IDLE_MS = 3_000;
 
@@ -49,13 +49,23 @@ export function startSender(deps: SenderDeps): SpoolSender {
 
   async function run(): Promise<void> {
     while (!stop.signal.aborted) {
-      const [segment] = segments.list;
-      if (!segment?.isScanned) await segments.changed.rung();
+      const nowMs = clock.elapsed();
+      const segment = segments.list.find(({ retryAtMs }) => retryAtMs <= nowMs);
+      if (!segment?.isScanned)
+        await changedOrDue(Math.min(...segments.list.map(({ retryAtMs }) => retryAtMs).filter((atMs) => atMs > nowMs)));
       else if (segment.sentBytes < segment.bytes) await sendNext(segment, deps, stop.signal);
-      else if (segment.isSealed) await takeAway(segment, deps, stop.signal);
+      else if (segment.isSealed) await takeAway(segment, deps);
       else if (isFinishing || segment.bytes >= deps.retireBytes) await sealed(segment);
       else await sealedWhenIdle(segment);
     }
+  }
+
+  async function changedOrDue(dueMs: number): Promise<void> {
+    const rung = segments.changed.rung();
+    if (dueMs === Number.POSITIVE_INFINITY) return rung;
+    const over = new AbortController();
+    await Promise.race([rung, clock.sleep(Math.max(0, dueMs - clock.elapsed()), over.signal)]);
+    over.abort();
   }
 
   /** A group that is under way comes first. */
@@ -65,10 +75,8 @@ export function startSender(deps: SenderDeps): SpoolSender {
   }
 
   async function sealedWhenIdle(segment: Segment): Promise<void> {
-    const busy = new AbortController();
     const { bytes } = segment;
-    await Promise.race([segments.changed.rung(), clock.sleep(IDLE_MS, busy.signal)]);
-    busy.abort();
+    await changedOrDue(clock.elapsed() + IDLE_MS);
     if (segment.bytes === bytes && !isFinishing && !stop.signal.aborted) await sealed(segment);
   }
 
@@ -88,17 +96,29 @@ export function startSender(deps: SenderDeps): SpoolSender {
 
 /** One batch, until nothing of it is left to be sent. */
 async function sendNext(segment: Segment, deps: SenderDeps, signal: AbortSignal): Promise<void> {
-  const read = await readOrPutBehind(segment, deps, signal);
-  if (read === undefined) return;
-  const { records, next, damaged } = read;
-  reportDamage(segment, damaged, deps);
-  segment.oldestMs = records[0]?.timestampMs ?? segment.oldestMs;
-  const isDone = await sendAll(segment, records, { deps, signal });
-  if (!isDone) return;
+  const { segments } = deps;
+  segment.batch ??= await tried(segment, 'read a segment', { work: () => readBatch(segment, deps), deps });
+  const { batch } = segment;
+  if (batch === undefined) return;
+  await sendAll(batch, { deps, signal });
+  if (batch.left.length > 0) return;
+  const { records, refused, next } = batch;
+  const isKept =
+    refused.length === 0 || (await tried(segment, 'keep refused records', { work: () => keepAll(segment, refused, deps), deps }));
+  if (isKept !== true) return;
+  segment.batch = undefined;
   segment.sentBytes = next;
   segment.sentRecords += records.length;
-  deps.segments.sentRecords += records.length;
+  segments.sentRecords += records.length - refused.length;
+  segments.refusedRecords += refused.length;
   segment.oldestMs = records.at(-1)?.timestampMs ?? segment.oldestMs;
+}
+
+async function readBatch(segment: Segment, deps: SenderDeps): Promise<Batch> {
+  const { records, next, damaged } = await readRecords(segment, segment.sentBytes, deps);
+  reportDamage(segment, damaged, deps);
+  segment.oldestMs = records[0]?.timestampMs ?? segment.oldestMs;
+  return { records, next, left: records, refused: [] };
 }
 
 interface Sending {
@@ -106,28 +126,20 @@ interface Sending {
   readonly signal: AbortSignal;
 }
 
-async function sendAll(segment: Segment, records: readonly StoredRecord[], { deps, signal }: Sending): Promise<boolean> {
+/** Until all is acknowledged or refused, or it is stopped. */
+async function sendAll(batch: Batch, { deps, signal }: Sending): Promise<void> {
   const { clock, log, random, isUp } = deps;
-  let left = records;
-  for (let failures = 0; left.length > 0; ) {
-    if (signal.aborted) return false;
-    const { again, refused, reason } = isUp() ? await attempt(left, { deps, signal }) : DOWN(left);
-    if (refused.length > 0 && !(await keepAll(segment, refused, { deps, signal }))) return false;
-    left = again;
-    if (left.length === 0) {
+  for (let failures = 0; batch.left.length > 0 && !signal.aborted; failures++) {
+    const { again, refused, reason } = isUp() ? await attempt(batch.left, { deps, signal }) : DOWN(batch.left);
+    batch.refused.push(...refused);
+    batch.left = again;
+    if (again.length === 0) {
       if (failures > 0) log.info('spool.send_recovered', { attempts: failures });
-      return true;
+      return;
     }
-    if (failures === 0) log.warn('spool.send_failed', { records: left.length, reason });
-    failures += 1;
-    await clock.sleep(backoffMs(failures - 1, SEND_BACKOFF, random), signal);
+    if (failures === 0) log.warn('spool.send_failed', { records: again.length, reason });
+    await clock.sleep(backoffMs(failures, SEND_BACKOFF, random), signal);
   }
-  return true;
-}
-
-export interface Refused {
-  readonly record: StoredRecord;
-  readonly reason: string;
 }
 
 interface Attempt {
@@ -179,65 +191,58 @@ function unlessAborted(outcomes: Promise<readonly SendOutcome[]>, signal: AbortS
   });
 }
 
-/** Until they are safe; false when stopped before. */
-async function keepAll(segment: Segment, refused: readonly Refused[], sending: Sending): Promise<boolean> {
-  const { log, metrics, segments, disk } = sending.deps;
-  const file = await untilDone('keep refused records', () => keepRefused(segment.name, refused, disk), sending);
-  if (file === undefined) return false;
+async function keepAll(segment: Segment, refused: readonly Refused[], { log, metrics, segments, disk }: SenderDeps): Promise<true> {
+  const file = await keepRefused(segment.name, refused, disk);
   segments.asideBytes += file.bytes;
   metrics.count('gbx_spool_records_refused_total', refused.length);
   log.error('spool.records_refused', { records: refused.length, reason: refused[0]?.reason, file: disk.pathOf(file.name) });
   return true;
 }
 
-/** A segment that cannot be read now is tried again after the others: it holds nothing up, and nothing of it is given up. */
-async function readOrPutBehind(segment: Segment, deps: SenderDeps, signal: AbortSignal): Promise<RecordsRead | undefined> {
-  const { clock, log, random, segments, disk } = deps;
-  try {
-    const read = await readRecords(segment, segment.sentBytes, deps);
-    segment.readFailures = 0;
-    return read;
-  } catch (error) {
-    const failure = asDiskError(error);
-    if (segment.readFailures % READ_FAILURES_A_LINE === 0) {
-      log.error('spool.read_failed', { error: failure, file: disk.pathOf(segment.name), attempts: segment.readFailures + 1 });
-    }
-  }
-  segment.readFailures += 1;
-  segments.list.splice(segments.list.indexOf(segment), 1);
-  segments.list.push(segment);
-  await clock.sleep(backoffMs(segment.readFailures - 1, DISK_BACKOFF, random), signal);
-  return undefined;
-}
-
 /** All of it is sent: it goes, or to damaged/ when part of it could not be read. */
-async function takeAway(segment: Segment, deps: SenderDeps, signal: AbortSignal): Promise<void> {
+async function takeAway(segment: Segment, deps: SenderDeps): Promise<void> {
   const { disk, segments } = deps;
   const { name, isDamaged } = segment;
   const work = async (): Promise<true> => {
     if (isDamaged) {
-      await disk.rename(name, `damaged/${name}`);
+      if (!segment.isMoved) await disk.rename(name, `damaged/${name}`);
+      segment.isMoved = true;
       await disk.syncFolder('damaged');
     } else await disk.remove(name);
     await disk.syncFolder();
     return true;
   };
-  if (!(await untilDone('take a sent segment away', work, { deps, signal }))) return;
+  if (!(await tried(segment, 'take a sent segment away', { work, deps }))) return;
   segments.list.splice(segments.list.indexOf(segment), 1);
-  if (isDamaged) segments.asideBytes += segment.bytes;
+  if (isDamaged) {
+    segments.asideBytes += segment.bytes;
+    segments.damagedFiles += 1;
+  }
   segments.changed.ring();
 }
 
-async function untilDone<T>(what: string, work: () => Promise<T>, { deps, signal }: Sending): Promise<T | undefined> {
-  const { clock, log, random } = deps;
-  for (let failures = 0; !signal.aborted; failures++) {
-    try {
-      return await work();
-    } catch (error) {
-      if (failures === 0) log.error('spool.disk_failed', { error: asDiskError(error), doing: what });
-      else asDiskError(error);
+type Doing = 'read a segment' | 'keep refused records' | 'take a sent segment away';
+
+interface Work<T> {
+  readonly work: () => Promise<T>;
+  readonly deps: SenderDeps;
+}
+
+/** Undefined where the disk fails: then the segment is passed over for a while, and nothing of it is given up. */
+async function tried<T>(segment: Segment, doing: Doing, { work, deps }: Work<T>): Promise<T | undefined> {
+  const { clock, log, random, disk } = deps;
+  try {
+    const result = await work();
+    segment.failures = 0;
+    return result;
+  } catch (error) {
+    const failure = asDiskError(error);
+    if (segment.failures % FAILURES_A_LINE === 0) {
+      const event = doing === 'read a segment' ? 'spool.read_failed' : 'spool.disk_failed';
+      log.error(event, { error: failure, doing, file: disk.pathOf(segment.name), attempts: segment.failures + 1 });
     }
-    await clock.sleep(backoffMs(failures, DISK_BACKOFF, random), signal);
+    segment.retryAtMs = clock.elapsed() + backoffMs(segment.failures, DISK_BACKOFF, random);
+    segment.failures += 1;
+    return undefined;
   }
-  return undefined;
 }

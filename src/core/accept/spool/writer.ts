@@ -129,6 +129,8 @@ async function beginSegment(bytes: Buffer, deps: WriterDeps): Promise<Active | A
     await timedSync(() => disk.syncFolder(), deps);
     return { segment: newSegment(name, { bytes: bytes.length, sentBytes: HEADER_BYTES }), file };
   } catch (error) {
+    // What stands under this name then is none of ours.
+    if (file === undefined) return { kind: 'not-stored', error: asDiskError(error) };
     const isGone = await isDone(async () => {
       await file?.close();
       await disk.remove(name);

@@ -21,7 +21,11 @@ export interface ModelDisk {
   /** Power fails: only what is durable is sure to stay. */
   crash(): void;
   /** Turns one bit of what is durable, in a segment. @returns whether there was one */
-  flipBit(): boolean;
+  flipBit(name?: string, offset?: number): boolean;
+  /** Somebody takes refused/ and damaged/ away, with all that is in them. */
+  moveAside(): void;
+  /** What they hold, and held. */
+  aside(): readonly (readonly [name: string, content: Buffer])[];
   /** Part of the operations that fail from now on. */
   failing: { share: number };
   /** What is about to be removed. */
@@ -32,6 +36,7 @@ export interface ModelDisk {
 export function createModelDisk(random: Random): ModelDisk {
   let names = new Map<string, ModelFile>();
   let durableNames = new Map<string, ModelFile>();
+  const moved: [name: string, file: ModelFile][] = [];
   const failing = { share: 0 };
 
   const disk: ModelDisk = {
@@ -106,12 +111,23 @@ export function createModelDisk(random: Random): ModelDisk {
       names = left;
       durableNames = new Map(left);
     },
-    flipBit() {
-      const segments = [...names].filter(([name, { content }]) => name.endsWith('.spool') && content.length > 0);
+    moveAside() {
+      for (const [name, file] of names) {
+        if (!name.includes('/')) continue;
+        moved.push([name, file]);
+        names.delete(name);
+        durableNames.delete(name);
+      }
+    },
+    aside: () => [...moved, ...names].filter(([name]) => name.includes('/')).map(([name, { content }]) => [name, content]),
+    flipBit(only, offset) {
+      const segments = [...names].filter(
+        ([name, { content }]) => (only === undefined ? name.endsWith('.spool') : name === only) && content.length > 0,
+      );
       const [, file] = segments[Math.floor(random() * segments.length)] ?? [];
       if (file === undefined) return false;
       const content = Buffer.from(file.content);
-      const at = Math.floor(random() * content.length);
+      const at = offset ?? Math.floor(random() * content.length);
       content.writeUInt8(content.readUInt8(at) ^ (1 << Math.floor(random() * 8)), at);
       file.content = content;
       file.durable = content;

@@ -57,6 +57,7 @@ interface Process {
 const GENERATIONS = 3;
 const STEPS_MAX = 60;
 const DRAIN_ROUNDS_MAX = 4_000;
+const ILL_ROUNDS_MAX = 300;
 /** What is always left free, and room for some segments. */
 const BYTES_MAX = 65_536 + 4_000;
 
@@ -181,6 +182,7 @@ async function live(process: Process, world: World): Promise<void> {
     if (dice < 0.25) push(process.spool, world, 1 + Math.floor(random() * 4));
     else if (dice < 0.8) process.step();
     else if (dice < 0.9) await clock.advance(random() * 4_000);
+    else if (dice < 0.91) disk.moveAside();
     else if (dice < 0.95) world.broker = random() < 0.5 ? 'up' : random() < 0.5 ? 'down' : 'flaky';
     else disk.failing.share = disk.failing.share > 0 ? 0 : random() * 0.5;
     await turn();
@@ -217,10 +219,12 @@ async function end(process: Process, world: World): Promise<void> {
   world.disk.failing.share = 0;
 }
 
-/** Everything works, and all that is left goes out. */
+/** In its last process disk and broker are ill for a while, then everything works, and all that is left goes out. */
 async function settleAll(world: World): Promise<void> {
+  const { random, disk } = world;
+  const illRounds = random() < 0.7 ? Math.floor(random() * ILL_ROUNDS_MAX) : 0;
   world.broker = 'up';
-  world.disk.failing.share = 0;
+  disk.failing.share = 0;
   const process = await start(world);
   if (process === undefined) {
     world.problems.push('it does not start although everything works');
@@ -232,6 +236,9 @@ async function settleAll(world: World): Promise<void> {
     isEmpty = answer;
   });
   for (let round = 0; isEmpty === undefined && round < DRAIN_ROUNDS_MAX; round++) {
+    if (round < illRounds) disk.failing.share = 0.5;
+    if (round < illRounds && random() < 0.02) disk.moveAside();
+    if (round === illRounds) disk.failing.share = 0;
     process.step();
     await turn();
     if (round % 5 === 0) await world.clock.advance(50);
@@ -242,8 +249,8 @@ async function settleAll(world: World): Promise<void> {
 
 function takeBooks(world: World): Outcome {
   const { pushed, outcomes, delivered, problems, metrics } = world;
-  const files = world.disk.files();
-  const kept = [...files]
+  const kept = world.disk
+    .aside()
     .filter(([name]) => name.startsWith('refused/'))
     .map(([, content]) => content.toString())
     .join('\n');

@@ -20,6 +20,16 @@ test('writer.append() says that nothing is stored when the disk fails, and takes
   expect(segments.list.slice(0, -1).every(({ isSealed }) => isSealed)).toBe(true);
 });
 
+test('writer.append() leaves a file alone that stands under the name of its next segment', async () => {
+  const { writer, model, disk } = spoolParts();
+  const other = await disk.create('000000000001.spool');
+  await other.append(Buffer.from('of somebody else'));
+  expect(await writer.append([record('one')])).toMatchObject({ kind: 'not-stored' });
+  expect(model.files().get('000000000001.spool')?.toString()).toBe('of somebody else');
+  expect(await writer.append([record('two')])).toEqual({ kind: 'stored' });
+  expect([...model.files().keys()]).toEqual(['000000000001.spool', '000000000002.spool']);
+});
+
 test('writer.append() begins a new segment when one is full, and after seal(); what is stored survives a crash', async () => {
   const { writer, model, segments } = spoolParts();
   for (let i = 0; i < 20; i++) await writer.append([record(`r-${i}`)]);

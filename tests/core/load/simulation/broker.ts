@@ -54,7 +54,7 @@ function writeCopy(world: World, requeued: RequeuedRecord): void {
   const headers = world.off.has('retry count') ? { ...written, [HEADERS.retryCount]: '0' } : written;
   append(world, { partition, key, value, headers });
   const id = world.sent[rootOf(requeued.record)]?.exposure?.exposureId;
-  if (id !== undefined) world.requeuedIds.add(id);
+  if (id !== undefined) world.copiedIds.add(id);
   note(world, requeued.kind === 'refused' ? `requeued ${requeued.retryCount}` : 'written again, not due');
 }
 

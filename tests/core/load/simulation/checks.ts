@@ -9,6 +9,8 @@ import type { Process } from './process.ts';
 import { rootOf } from './topic.ts';
 import { blame, note, SCOPE, type Sent, type World } from './world.ts';
 
+const COPIES_MAX = 50;
+
 /** At a commit: what the ledger passes is in the table, in the dead letters, or written again behind it. */
 export function checkPassed(world: World, { partition, from, to }: LedgerStep): void {
   const log = world.log[partition];
@@ -56,6 +58,8 @@ export function checkRequeue(world: World, process: Process, requeued: RequeuedR
   if (requeued.retryCount > world.maxRetries) blame(world, `retry ${requeued.retryCount} of ${world.maxRetries}: ${nameOf(sent)}`);
   if (requeued.retryCount !== retryCountOf(record, world.maxRetries) + 1) blame(world, `a retry that is not the next: ${nameOf(sent)}`);
   checkRefused(world, process, sent);
+  // Crashes between a copy and the ledger make more of them, but not without end.
+  if (++sent.retries > COPIES_MAX) blame(world, `tried again without end: ${nameOf(sent)}`);
 }
 
 export function checkLetter(world: World, process: Process, { record, code, message }: DeadLetter): void {
@@ -108,7 +112,7 @@ export function isDrained({ log, ledger }: World): boolean {
 }
 
 export function checkEnd(world: World): void {
-  const { sent, table, letters, refusing, refusedAlone } = world;
+  const { sent, table, refusing } = world;
   const contents = new Set<string>();
   for (const one of sent) {
     if (one.exposure !== undefined) contents.add(contentOf(one.exposure));
@@ -118,16 +122,19 @@ export function checkEnd(world: World): void {
   for (const [id, until] of refusing.rows) {
     if (until === Number.POSITIVE_INFINITY && table.has(id)) blame(world, `the model took a row that it refuses: ${id}`);
   }
-  function checkFate(_: World, { root, exposure, isExpired, ...rest }: Sent): void {
-    if (isExpired) return;
-    if (exposure === undefined) {
-      if (!letters.has(root)) blame(world, `invalid, and not in the dead letters: ${root}`);
-      return;
-    }
-    const stored: Exposure | undefined = table.get(exposure.exposureId);
-    if (stored?.dsUserId === exposure.dsUserId) return;
-    const codes = letters.get(root)?.map(({ code }) => code) ?? [];
-    const isExcused = codes.includes('GBX_ID_REUSED') || (codes.includes('GBX_ROW_REFUSED') && refusedAlone.has(exposure.exposureId));
-    if (!isExcused) blame(world, `lost: ${nameOf({ root, exposure, isExpired, ...rest })}, dead letters: ${codes.join(', ') || 'none'}`);
+}
+
+/** A row that the table took, now or in the end, is in it; only what it refused by itself, or an id that stood for another, is not. */
+function checkFate({ table, letters, refusedAlone, ...world }: World, sent: Sent): void {
+  const { root, exposure, isExpired } = sent;
+  if (isExpired) return;
+  const codes = letters.get(root)?.map(({ code }) => code) ?? [];
+  if (exposure === undefined) {
+    if (codes.length === 0) blame(world, `invalid, and not in the dead letters: ${root}`);
+    return;
   }
+  const stored: Exposure | undefined = table.get(exposure.exposureId);
+  if (stored?.dsUserId === exposure.dsUserId) return;
+  const isExcused = codes.includes('GBX_ID_REUSED') || (codes.includes('GBX_ROW_REFUSED') && refusedAlone.has(exposure.exposureId));
+  if (!isExcused) blame(world, `lost: ${nameOf(sent)}, dead letters: ${codes.join(', ') || 'none'}`);
 }

@@ -10,6 +10,8 @@ const STOP_MS_MAX = 15_000;
 
 export async function makeFaults(world: World): Promise<void> {
   const { clock, random, kinds } = world;
+  // On a backlog, where batches are large.
+  if (kinds.has('mostly bad') && random() < 0.7) refuseFor(world, 'most');
   const enabled = (Object.keys(FAULTS) as Kind[]).filter((kind) => kinds.has(kind));
   for (;;) {
     await clock.sleep(100 + random() * 2_500);
@@ -43,6 +45,7 @@ const FAULTS: Partial<Record<Kind, (world: World) => void>> = {
   },
   rebalances: rebalance,
   sleeps: stopForAWhile,
+  intruder: intrude,
   outages: (world) => {
     const until = world.clock.elapsed() + world.random() ** 3 * 90_000;
     const isKafka = world.random() < 0.3;
@@ -78,6 +81,17 @@ function refuseFor(world: World, what: 'everything' | 'most'): void {
   clock.after(random() * 12_000, () => set(false));
 }
 
+/** Somebody else claims the same partitions in the ledger, again and again, and loads nothing. */
+function intrude(world: World): void {
+  note(world, 'intruder');
+  const { clock, random, ledger } = world;
+  for (let afterMs = 0; afterMs < random() * 30_000; afterMs += 1_000 + random() * 3_000) {
+    clock.after(afterMs, () => {
+      for (const [partition, row] of ledger) ledger.set(partition, { ...row, epoch: row.epoch + 1, owner: 'intruder', host: 'elsewhere' });
+    });
+  }
+}
+
 function stopSoftly(world: World, process: Process): void {
   note(world, 'asked to stop');
   process.stop.abort();
@@ -103,7 +117,10 @@ function breakClient(world: World): void {
   if (client === undefined) return;
   const partition = pick(world, client.assigned) ?? 0;
   const roll = random();
-  if (roll < 0.3) {
+  if (roll < 0.05) {
+    note(world, 'unreadable for a while');
+    world.unreadableUntil = clock.elapsed() + random() * 30_000;
+  } else if (roll < 0.3) {
     note(world, 'client crashed');
     client.failure = new GbxError(random() < 0.5 ? 'GBX_CONSUMER_CRASHED' : 'GBX_KAFKA_UNREACHABLE', 'simulated');
     client.wake();
@@ -124,7 +141,7 @@ function breakClient(world: World): void {
 }
 
 function calm(world: World): void {
-  Object.assign(world, { outageUntil: 0, kafkaOutageUntil: 0, wrongSchemaUntil: 0 });
+  // Outages last as long as they do.
   Object.assign(world.refusing, { everything: false, most: false, changedMs: world.clock.elapsed() });
   for (const client of world.clients) client.wake();
   rebalance(world);

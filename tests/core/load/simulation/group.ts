@@ -114,6 +114,7 @@ async function take(
   for (;;) {
     await reply(world, client.process, random() * 5);
     if (client.failure !== undefined) throw client.failure;
+    if (clock.elapsed() < world.unreadableUntil) throw new GbxError('GBX_CONSUMER_CRASHED', 'simulated: unreadable');
     const event = nextEvent(world, client);
     if (event !== undefined || signal?.aborted || clock.elapsed() >= end) return event;
     await new Promise<void>((resolve) => {

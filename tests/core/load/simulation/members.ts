@@ -42,13 +42,13 @@ export function startProcess(world: World): void {
 }
 
 function createProcess(world: World, { isMortal }: Pick<Process, 'isMortal'>): Process {
-  const { random, clock } = world;
+  const { random, clock, kinds } = world;
   const isCalm = clock.elapsed() >= world.faultsUntil;
   const process: Process = {
     name: `p${world.serial++}`,
     isMortal,
     isOnce: !isCalm && random() < 0.15,
-    allowance: random() < 0.15 ? 10 + Math.floor(random() * 30) : 0,
+    allowance: random() < (kinds.has('mostly bad') ? 0.4 : 0.1) ? 10 + Math.floor(random() * 30) : 0,
     stop: new AbortController(),
     sleepUntil: 0,
     isDead: false,
@@ -74,9 +74,7 @@ async function run(world: World, process: Process): Promise<void> {
   const open = (): Promise<OwnedSource> => openClient(world, process);
   const silentChecksMax = world.off.has('stall watch') ? 1_000_000 : 3;
   const limits = { checkMs: 1_000, silentChecksMax, evictedMs: 2_000, closeMs: 3_000, openMs: 5_000, rebuildsMax: 5 };
-  const source = world.off.has('supervisor')
-    ? await open()
-    : await superviseSource({ open, clock, random, log, metrics: noMetrics, limits });
+  const source = await superviseSource({ open, clock, random, log, metrics: noMetrics, limits });
   const deps: LoadDeps = {
     source,
     warehouse: createWarehouse(world, process),
@@ -97,11 +95,16 @@ async function run(world: World, process: Process): Promise<void> {
 }
 
 function optionsOf({ random, maxRetries }: World, process: Process): LoadOptions {
-  const policy = { rowsDue: 1 + Math.floor(random() * 6), ageDueMs: 500, rowsMax: 3 + Math.floor(random() * 25), bytesMax: 1_000_000 };
+  const policy = {
+    rowsDue: 1 + Math.floor(random() ** 3 * 25),
+    ageDueMs: 500,
+    rowsMax: 3 + Math.floor(random() * 25),
+    bytesMax: 1_000_000,
+  };
   return {
     policy,
     retry: { max: maxRetries, backoffMs: [300, 1_500, 4_000] },
-    hold: { recordsMax: random() < 0.5 ? Math.floor(random() * 3) : 1_000, bytesMax: random() < 0.1 ? 1_000 : 1_000_000 },
+    hold: { recordsMax: random() < 0.5 ? 1 + Math.floor(random() * 2) : 1_000, bytesMax: random() < 0.1 ? 1_000 : 1_000_000 },
     host: process.name,
     startFrom: 'earliest',
     drainTimeoutMs: 1_000,
@@ -119,11 +122,12 @@ function notingLog(world: World): Logger {
 
 function onEnd(world: World, { name }: Process, error: GbxError): void {
   note(world, `ended ${error.code}`);
-  if (!ENDS.has(error.code))
-    return blame(world, `${name} ended: ${error.code} ${error.message} ${error.code === 'GBX_BUG' ? error.stack : ''}`);
-  if (error.code !== 'GBX_TOPIC_CHANGED' || world.isStopped) return;
-  if (!world.log.some(({ isAnother }) => isAnother)) return blame(world, `${name} takes the topic for another one`);
-  void resetLedger(world);
+  if (!ENDS.has(error.code)) {
+    blame(world, `${name} ended: ${error.code} ${error.message} ${error.code === 'GBX_BUG' ? error.stack : ''}`);
+  } else if (error.code === 'GBX_TOPIC_CHANGED' && !world.isStopped) {
+    if (world.log.some(({ isAnother }) => isAnother)) void resetLedger(world);
+    else blame(world, `${name} takes the topic for another one`);
+  }
 }
 
 /** Stops the consumers, runs `gbx consume --reset-ledger earliest --execute` until it works, starts them again. */

@@ -92,8 +92,10 @@ export function checkOnce(world: World, { name, claimed, ends }: Process): void 
   for (const partition of claimed) {
     const ledger = world.ledger.get(partition)?.nextOffset ?? 0n;
     const end = ends.get(partition) ?? 0n;
-    const records = world.log[partition]?.entries.slice(Number(ledger), Number(end)) ?? [];
-    if (world.log[partition]?.isAnother === true || records.every((record) => record === undefined)) continue;
+    const { start, entries, isAnother } = world.log[partition] ?? { start: 0, entries: [], isAnother: true };
+    // What expired is passed with the next batch only.
+    const records = entries.slice(Math.max(start, Number(ledger)), Number(end));
+    if (isAnother || records.every((record) => record === undefined)) continue;
     blame(world, `${name} with once left at ${ledger} of partition ${partition}, which ended at ${end}`);
   }
 }

@@ -47,7 +47,9 @@ export function produce(world: World): void {
   const record = append(world, { partition, key: Buffer.from(`k${root}`), value, headers });
   const decoded = decodeRecord(record, SCOPE);
   const exposure = decoded.kind === 'exposure' ? decoded.exposure : undefined;
-  sent.push({ root, record, exposure, isForged: Object.keys(headers).length > 0, isExpired: false });
+  sent.push({ root, record, exposure, isForged: Object.keys(headers).length > 0, isExpired: false, retries: 0 });
+  // With a made-up origin it counts as a copy.
+  if (exposure !== undefined && Object.keys(headers).length > 0) world.copiedIds.add(exposure.exposureId);
   if (exposure === undefined || !kinds.has('bad rows') || earlier !== undefined) return;
   const roll = random();
   if (roll < 0.09) refusing.changedMs = clock.elapsed();
@@ -65,7 +67,7 @@ export function produce(world: World): void {
 /** Anybody may write to the topic. */
 function forgedHeaders({ random, clock }: World): RecordHeaders {
   const origin = random() < 0.5 ? { 'gbx-origin': `exposures/${Math.floor(random() * 3)}/${Math.floor(random() * 9)}/${START_MS}` } : {};
-  const notBefore = random() < 0.5 ? { 'gbx-not-before': String(Math.floor(clock.now() + random() * 200_000)) } : {};
+  const notBefore = random() < 0.5 ? { 'gbx-not-before': String(Math.floor(clock.now() + random() * 90_000)) } : {};
   const count = ['0', '1', '3', '7', '999', '-1', 'x', '1e3'][Math.floor(random() * 8)];
   return { ...origin, ...notBefore, 'gbx-retry-count': count };
 }
@@ -74,6 +76,8 @@ function forgedHeaders({ random, clock }: World): RecordHeaders {
 export function expire(world: World, partition: number): void {
   const { random, ledger } = world;
   const log = partitionOf(world, partition);
+  // Where the record before the ledger is gone from another topic, nobody can tell that it is another one.
+  if (log.isAnother) return;
   const loaded = Number(ledger.get(partition)?.nextOffset ?? 0);
   const to = Math.min(log.entries.length, random() < 0.8 ? loaded : loaded + Math.floor(random() * 8));
   if (to <= log.start) return;

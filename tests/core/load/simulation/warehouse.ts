@@ -31,14 +31,13 @@ export function createWarehouse(world: World, process: Process): Warehouse {
       return ask('flush', () => withLock(world, () => flush(world, process, request)));
     },
     tryRows: async (rows) => {
-      const refusal = await ask('tryRows', async () =>
-        refusalOf(
-          world,
-          rows.filter(({ exposureId }) => !world.table.has(exposureId)),
-        ),
-      );
+      const { refusal, lacking } = await ask('tryRows', async () => {
+        const lacking = rows.filter(({ exposureId }) => !world.table.has(exposureId));
+        return { refusal: refusalOf(world, lacking), lacking };
+      });
       if (process.search !== undefined) process.search.trials++;
       if (refusal !== undefined) throw refusal;
+      return lacking.length;
     },
   };
 }
@@ -175,7 +174,7 @@ function beginSearch(
   { rows, lacking }: { readonly rows: readonly Exposure[]; readonly lacking: readonly Exposure[] },
 ): void {
   const refused = lacking.filter(({ exposureId }) => isRefused(world, exposureId));
-  const freshCount = refused.filter(({ exposureId }) => !world.requeuedIds.has(exposureId)).length;
+  const freshCount = refused.filter(({ exposureId }) => !world.copiedIds.has(exposureId)).length;
   const isMost = freshCount >= 10 && freshCount * 2 > rows.length;
   const mustHold = world.refusing.everything ? 'everything' : isMost ? 'most' : undefined;
   note(world, mustHold === undefined ? 'rows refused' : `${mustHold} refused`);

@@ -20,7 +20,6 @@ export type Guard =
   | 'requeue acknowledged'
   | 'requeue before the ledger'
   | 'gaps seen'
-  | 'supervisor'
   | 'stall watch'
   | 'control row'
   | 'retry count';
@@ -31,6 +30,7 @@ const KINDS = [
   'stops',
   'rebalances',
   'sleeps',
+  'intruder',
   'warehouse',
   'lost answers',
   'kafka',
@@ -53,6 +53,8 @@ export interface Sent {
   readonly isForged: boolean;
   /** Gone from the log before it was loaded: nobody can be blamed. */
   isExpired: boolean;
+  /** Copies that were made of it after a refusal. */
+  retries: number;
 }
 
 export interface ModelPartition {
@@ -90,8 +92,8 @@ export interface World {
   readonly processCount: number;
   readonly log: readonly ModelPartition[];
   readonly sent: Sent[];
-  /** Ids of which a copy was written to the topic. */
-  readonly requeuedIds: Set<string>;
+  /** Ids of which a copy stands in the topic, or what looks like one. */
+  readonly copiedIds: Set<string>;
   readonly ledger: Map<number, LedgerRow>;
   readonly committed: Map<number, bigint>;
   readonly table: Map<string, Exposure>;
@@ -108,15 +110,25 @@ export interface World {
   outageUntil: number;
   kafkaOutageUntil: number;
   wrongSchemaUntil: number;
+  /** No client can read. */
+  unreadableUntil: number;
   readonly faultsUntil: number;
   /** The operator has stopped the consumers. */
   isStopped: boolean;
   serial: number;
 }
 
-export function createWorld(seed: number, off: readonly Guard[]): World {
+export interface Choice {
+  /** Guards that are switched off. */
+  readonly off?: readonly Guard[];
+  /** Kinds of faults, in place of those that the seed decides. */
+  readonly kinds?: readonly Kind[];
+}
+
+export function createWorld(seed: number, { off = [], kinds: chosen }: Choice): World {
   const random = seededRandom(seed);
-  const kinds = new Set(KINDS.filter(() => random() < 0.5));
+  const drawn = KINDS.filter(() => random() < 0.5);
+  const kinds = new Set(chosen ?? drawn);
   return {
     seed,
     random,
@@ -124,10 +136,10 @@ export function createWorld(seed: number, off: readonly Guard[]): World {
     off: new Set(off),
     kinds,
     maxRetries: Math.floor(random() * 4),
-    processCount: 1 + Math.floor(random() * 3),
+    processCount: chosen === undefined ? 1 + Math.floor(random() * 3) : 3,
     log: Array.from({ length: PARTITIONS }, () => ({ start: 0, entries: [], isAnother: false })),
     sent: [],
-    requeuedIds: new Set(),
+    copiedIds: new Set(),
     ledger: new Map(),
     committed: new Map(),
     table: new Map(),
@@ -143,7 +155,8 @@ export function createWorld(seed: number, off: readonly Guard[]): World {
     outageUntil: 0,
     kafkaOutageUntil: 0,
     wrongSchemaUntil: 0,
-    faultsUntil: 4_000 + random() * 26_000,
+    unreadableUntil: 0,
+    faultsUntil: 3_000 + random() ** 2 * 25_000,
     isStopped: false,
     serial: 0,
   };
@@ -153,8 +166,8 @@ export function note(world: World, what: string): void {
   world.seen[what] = (world.seen[what] ?? 0) + 1;
 }
 
-export function blame(world: World, what: string): void {
-  world.violations.push(`${Math.round(world.clock.elapsed())} ms: ${what}`);
+export function blame({ violations, clock }: Pick<World, 'violations' | 'clock'>, what: string): void {
+  violations.push(`${Math.round(clock.elapsed())} ms: ${what}`);
 }
 
 /** Whether a fault of this kind strikes now. */

@@ -1,0 +1,177 @@
+// kafkajs's consumer and the broker that keeps its group. All fetching waited for each heartbeat's answer, and a coordinator that
+// froze was asked for ever, as it is looked up at joins only. Here the heart beats beside the fetching, and a coordinator that
+// does not answer is looked up anew from the other brokers. Part of patch-kafkajs.ts.
+
+interface Broker {
+  readonly brokerAddress: string;
+  heartbeat(beat: object): Promise<unknown>;
+  findGroupCoordinator(query: {
+    readonly groupId: string;
+    readonly coordinatorType: number;
+  }): Promise<{ readonly coordinator: { readonly nodeId: number } }>;
+}
+
+interface Cluster {
+  readonly brokerPool: {
+    readonly brokers: Readonly<Record<string, Broker>>;
+    findBroker(query: { readonly nodeId: number | string }): Promise<Broker>;
+  };
+}
+
+interface OffsetManager {
+  readonly cluster: Cluster;
+  readonly groupId: string;
+  coordinator: Broker;
+  commitOffsets(offsets?: object): Promise<void>;
+  resolveOffsets(): Promise<void>;
+}
+
+interface ConsumerGroup {
+  readonly cluster: Cluster;
+  readonly groupId: string;
+  readonly memberId: string | null;
+  readonly generationId: number | null;
+  coordinator: Broker | null;
+  readonly offsetManager: OffsetManager | null;
+  readonly instrumentationEmitter: { emit(event: string, payload: object): void };
+  heartbeat(options: { readonly interval: number }): Promise<void>;
+}
+
+interface Patchable<T> {
+  readonly prototype: T;
+}
+
+const GROUP = 0;
+/** After a beat that failed; the beat itself may have taken long. */
+const BEAT_AGAIN_MS = 500;
+/** The coordinator's own words for "not I", "not yet". */
+const ELSEWHERE = new Set(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE']);
+const NOT_YET = new Set(['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE']);
+
+export function patchCoordinator(load: (module: string) => unknown): void {
+  const { events } = load('kafkajs/src/consumer/instrumentationEvents') as { readonly events: { readonly HEARTBEAT: string } };
+  patchHeartbeat((load('kafkajs/src/consumer/consumerGroup') as Patchable<ConsumerGroup>).prototype, events.HEARTBEAT);
+  const { prototype } = load('kafkajs/src/consumer/offsetManager') as Patchable<OffsetManager>;
+  const { commitOffsets, resolveOffsets } = prototype;
+  prototype.commitOffsets = function commitWhereItIsKept(this: OffsetManager, offsets) {
+    return orElsewhere(this, commitOffsets.call(this, offsets));
+  };
+  prototype.resolveOffsets = function resolveWhereItIsKept(this: OffsetManager) {
+    return orElsewhere(this, resolveOffsets.call(this));
+  };
+}
+
+/** A beat, and the membership it is for. */
+interface Beat {
+  readonly coordinator: Broker;
+  readonly memberId: string;
+  readonly generationId: number | null;
+}
+
+interface Heart {
+  beating: Beat | undefined;
+  nextAtMs: number;
+  /** What the group answered, for the next call to throw. */
+  refused: { readonly error: unknown; readonly beat: Beat } | undefined;
+}
+
+/**
+ * By the steady clock. What the group answers is thrown by the next call, some 250 ms later; that nobody answers is thrown by
+ * none: to read on needs no coordinator, and the ledger guards what is written.
+ */
+function patchHeartbeat(prototype: ConsumerGroup, event: string): void {
+  const hearts = new WeakMap<ConsumerGroup, Heart>();
+  prototype.heartbeat = async function heartbeatAside(this: ConsumerGroup, { interval }) {
+    const heart: Heart = hearts.get(this) ?? { beating: undefined, nextAtMs: Number.NEGATIVE_INFINITY, refused: undefined };
+    hearts.set(this, heart);
+    const { refused } = heart;
+    heart.refused = undefined;
+    if (refused !== undefined && isOf(this, refused.beat)) throw refused.error;
+    const { coordinator, memberId, generationId } = this;
+    if (memberId === null || memberId === '' || coordinator === null) return;
+    // One that hangs at a former coordinator is no reason to keep silent before the present one.
+    const isBeating = heart.beating !== undefined && heart.beating.coordinator === coordinator && isOf(this, heart.beating);
+    if (!isBeating && performance.now() >= heart.nextAtMs)
+      void send(this, heart, { beat: { coordinator, memberId, generationId }, interval, event });
+  };
+}
+
+/** An answer to a membership that is over says nothing of the present one. */
+function isOf(group: ConsumerGroup, beat: Beat): boolean {
+  return beat.memberId === group.memberId && beat.generationId === group.generationId;
+}
+
+interface SendOptions {
+  readonly beat: Beat;
+  readonly interval: number;
+  readonly event: string;
+}
+
+async function send(group: ConsumerGroup, heart: Heart, { beat, interval, event }: SendOptions): Promise<void> {
+  const { coordinator, memberId, generationId } = beat;
+  const { groupId } = group;
+  heart.beating = beat;
+  let waitMs = Math.min(BEAT_AGAIN_MS, interval);
+  try {
+    const payload = { groupId, memberId, groupGenerationId: generationId };
+    await coordinator.heartbeat(payload);
+    group.instrumentationEmitter.emit(event, payload);
+    waitMs = interval;
+  } catch (error) {
+    const type = typeOf(error);
+    if (type !== undefined && !NOT_YET.has(type)) heart.refused = { error, beat };
+    else if (type !== 'GROUP_LOAD_IN_PROGRESS') await follow(group, coordinator);
+  } finally {
+    if (heart.beating === beat) {
+      heart.beating = undefined;
+      heart.nextAtMs = performance.now() + waitMs;
+    }
+  }
+}
+
+async function follow(group: ConsumerGroup, former: Broker): Promise<void> {
+  const found = await lookUp(group.cluster, { groupId: group.groupId, former });
+  // A join may have found one meanwhile.
+  if (found === undefined || group.coordinator !== former) return;
+  group.coordinator = found;
+  if (group.offsetManager !== null) group.offsetManager.coordinator = found;
+}
+
+/** kafkajs tries again by itself. */
+async function orElsewhere(manager: OffsetManager, work: Promise<void>): Promise<void> {
+  const former = manager.coordinator;
+  try {
+    await work;
+  } catch (error) {
+    const type = typeOf(error);
+    if (type === undefined || ELSEWHERE.has(type)) {
+      const found = await lookUp(manager.cluster, { groupId: manager.groupId, former });
+      if (found !== undefined && manager.coordinator === former) manager.coordinator = found;
+    }
+    throw error;
+  }
+}
+
+interface LookUpQuery {
+  readonly groupId: string;
+  readonly former: Broker;
+}
+
+/** Asks all other brokers at once: the first answer counts. @returns undefined where none of them knows better */
+async function lookUp({ brokerPool }: Cluster, { groupId, former }: LookUpQuery): Promise<Broker | undefined> {
+  const others = Object.entries(brokerPool.brokers).filter(([, { brokerAddress }]) => brokerAddress !== former.brokerAddress);
+  try {
+    const { coordinator } = await Promise.any(
+      others.map(async ([nodeId]) => (await brokerPool.findBroker({ nodeId })).findGroupCoordinator({ groupId, coordinatorType: GROUP })),
+    );
+    const found = brokerPool.brokers[coordinator.nodeId];
+    return found === undefined || found.brokerAddress === former.brokerAddress ? undefined : await brokerPool.findBroker(coordinator);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Of an answer of the broker; undefined where there was none. */
+function typeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'type' in error && typeof error.type === 'string' ? error.type : undefined;
+}
