@@ -29,6 +29,7 @@ interface OffsetManager {
 interface ConsumerGroup {
   readonly cluster: Cluster;
   readonly groupId: string;
+  readonly sessionTimeout: number;
   readonly memberId: string | null;
   readonly generationId: number | null;
   coordinator: Broker | null;
@@ -61,7 +62,7 @@ export function patchCoordinator(load: (module: string) => unknown): void {
   };
 }
 
-/** A beat, and the membership it is for. */
+/** Which membership a heartbeat is for, and where it goes. */
 interface Beat {
   readonly coordinator: Broker;
   readonly memberId: string;
@@ -69,34 +70,55 @@ interface Beat {
 }
 
 interface Heart {
-  beating: Beat | undefined;
+  beating: { readonly beat: Beat; readonly done: Promise<void> } | undefined;
   nextAtMs: number;
+  /** The membership that was seen last, and when the group confirmed it: by the join, or by an answer since. */
+  of: Beat | undefined;
+  confirmedAtMs: number;
   /** What the group answered, for the next call to throw. */
   refused: { readonly error: unknown; readonly beat: Beat } | undefined;
+  /** Why there was no answer, until there is one. */
+  unanswered: unknown;
 }
 
 /**
- * By the steady clock. What the group answers is thrown by the next call, some 250 ms later; that nobody answers is thrown by
- * none: to read on needs no coordinator, and the ledger guards what is written.
+ * By the steady clock. What the group answers is thrown by the next call, some 250 ms later. That nobody answers is thrown by none
+ * before the session is over: to read on needs no coordinator. From then on each call waits for an answer, since others have the
+ * partitions by now: a process that was stopped for long asks before it reads on.
  */
 function patchHeartbeat(prototype: ConsumerGroup, event: string): void {
   const hearts = new WeakMap<ConsumerGroup, Heart>();
   prototype.heartbeat = async function heartbeatAside(this: ConsumerGroup, { interval }) {
-    const heart: Heart = hearts.get(this) ?? { beating: undefined, nextAtMs: Number.NEGATIVE_INFINITY, refused: undefined };
+    const heart = hearts.get(this) ?? createHeart();
     hearts.set(this, heart);
-    const { refused } = heart;
-    heart.refused = undefined;
-    if (refused !== undefined && isOf(this, refused.beat)) throw refused.error;
+    throwRefused(this, heart);
     const { coordinator, memberId, generationId } = this;
     if (memberId === null || memberId === '' || coordinator === null) return;
+    const beat: Beat = { coordinator, memberId, generationId };
+    if (heart.of === undefined || !isOf(this, heart.of)) Object.assign(heart, { confirmedAtMs: performance.now(), unanswered: undefined });
+    heart.of = beat;
     // One that hangs at a former coordinator is no reason to keep silent before the present one.
-    const isBeating = heart.beating !== undefined && heart.beating.coordinator === coordinator && isOf(this, heart.beating);
-    if (!isBeating && performance.now() >= heart.nextAtMs)
-      void send(this, heart, { beat: { coordinator, memberId, generationId }, interval, event });
+    const isBeating = heart.beating?.beat.coordinator === coordinator && isOf(this, heart.beating.beat);
+    if (!isBeating && performance.now() >= heart.nextAtMs) heart.beating = { beat, done: send(this, heart, { beat, interval, event }) };
+    if (performance.now() - heart.confirmedAtMs <= this.sessionTimeout) return;
+    await heart.beating?.done;
+    throwRefused(this, heart);
+    if (heart.unanswered !== undefined) throw heart.unanswered;
   };
 }
 
+function createHeart(): Heart {
+  const never = Number.NEGATIVE_INFINITY;
+  return { beating: undefined, nextAtMs: never, of: undefined, confirmedAtMs: never, refused: undefined, unanswered: undefined };
+}
+
 /** An answer to a membership that is over says nothing of the present one. */
+function throwRefused(group: ConsumerGroup, heart: Heart): void {
+  const { refused } = heart;
+  heart.refused = undefined;
+  if (refused !== undefined && isOf(group, refused.beat)) throw refused.error;
+}
+
 function isOf(group: ConsumerGroup, beat: Beat): boolean {
   return beat.memberId === group.memberId && beat.generationId === group.generationId;
 }
@@ -107,22 +129,26 @@ interface SendOptions {
   readonly event: string;
 }
 
+/** Never rejects. */
 async function send(group: ConsumerGroup, heart: Heart, { beat, interval, event }: SendOptions): Promise<void> {
   const { coordinator, memberId, generationId } = beat;
-  const { groupId } = group;
-  heart.beating = beat;
   let waitMs = Math.min(BEAT_AGAIN_MS, interval);
   try {
-    const payload = { groupId, memberId, groupGenerationId: generationId };
+    const payload = { groupId: group.groupId, memberId, groupGenerationId: generationId };
     await coordinator.heartbeat(payload);
     group.instrumentationEmitter.emit(event, payload);
     waitMs = interval;
+    if (isOf(group, beat)) Object.assign(heart, { confirmedAtMs: performance.now(), unanswered: undefined });
   } catch (error) {
     const type = typeOf(error);
-    if (type !== undefined && !NOT_YET.has(type)) heart.refused = { error, beat };
-    else if (type !== 'GROUP_LOAD_IN_PROGRESS') await follow(group, coordinator);
+    if (type !== undefined && !NOT_YET.has(type)) {
+      heart.refused = { error, beat };
+    } else {
+      if (isOf(group, beat)) heart.unanswered = error;
+      if (type !== 'GROUP_LOAD_IN_PROGRESS') await follow(group, coordinator);
+    }
   } finally {
-    if (heart.beating === beat) {
+    if (heart.beating === undefined || heart.beating.beat === beat) {
       heart.beating = undefined;
       heart.nextAtMs = performance.now() + waitMs;
     }

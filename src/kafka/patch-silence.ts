@@ -8,7 +8,7 @@ interface SocketRequest {
   timeoutRequest(): void;
 }
 
-export interface RequestQueue {
+interface RequestQueue {
   readonly broker: string;
   readonly enforceRequestTimeout: boolean;
   readonly requestTimeout: number;

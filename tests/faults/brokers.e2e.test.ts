@@ -19,6 +19,7 @@ const COST_MS_MAX = 10_000;
 /** Beyond the session timeout of 6 s. */
 const FREEZE_ALL_MS = IS_LONG ? 300_000 : 12_000;
 const FREEZE_ONE_MS = IS_LONG ? 60_000 : 15_000;
+/** Who keeps the group: the broker that freezes, or another one. */
 const FROZEN = ['it', 'another'] as const;
 const MOVES = IS_LONG ? 20 : 4;
 const PROCESSED_MIN = 1_000;
@@ -171,6 +172,8 @@ describe('serve and consume, on three brokers,', () => {
       const account = await run.close();
       console.log('F7', JSON.stringify(account));
       expect(account.ok).toBeGreaterThan(PROCESSED_MIN);
+      // Each loaded batch brings another failure while the coordinator is frozen: hundreds.
+      expect(logged(run.consumer, 'group.commit_failed').length).toBeLessThan(5);
       expect(run.progress.setbacks).toEqual([]);
     },
     180_000,

@@ -61,7 +61,7 @@ function member(...nodes: readonly ReturnType<typeof node>[]) {
   const coordinator = nodes[0]?.broker;
   const group = new ConsumerGroup({ ...common, logger, retry: {} });
   const offsetManager = new OffsetManager({ ...common, coordinator, memberAssignment: { t: [0] }, memberId: 'm', generationId: 1 });
-  return Object.assign(group, { memberId: 'm', generationId: 1, coordinator, offsetManager });
+  return Object.assign(group, { memberId: 'm', generationId: 1, coordinator, offsetManager, sessionTimeout: 30 * INTERVAL_MS });
 }
 
 const beat = (group: { heartbeat(options: object): Promise<void> }): Promise<void> => group.heartbeat({ interval: INTERVAL_MS });
@@ -104,6 +104,33 @@ describe('patchCoordinator()', () => {
     Object.assign(group, { generationId: 2, coordinator: present.broker });
     await beat(group);
     expect(present.state.beats).toBe(1);
+  });
+
+  test('tells that nobody answers once the session is over, when others have the partitions, until somebody does', async () => {
+    const keeper = node(1, 1, unreached);
+    const group = Object.assign(member(keeper), { sessionTimeout: 6 * INTERVAL_MS });
+    for (let n = 0; n < 6; n++) {
+      await beat(group);
+      await vi.advanceTimersByTimeAsync(INTERVAL_MS);
+    }
+    await vi.advanceTimersByTimeAsync(1);
+    await expect(beat(group)).rejects.toThrow('timed out');
+    await expect(beat(group)).rejects.toThrow('timed out');
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS);
+    keeper.state.answer = fine;
+    await beat(group);
+    keeper.state.answer = unreached;
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS);
+    await beat(group);
+  });
+
+  test('lets a process that was stopped for longer than a session ask before it reads on', async () => {
+    const keeper = node(1, 1, fine);
+    const group = Object.assign(member(keeper), { sessionTimeout: 6 * INTERVAL_MS });
+    await beat(group);
+    await vi.advanceTimersByTimeAsync(7 * INTERVAL_MS);
+    keeper.state.answer = refused('UNKNOWN_MEMBER_ID');
+    await expect(beat(group)).rejects.toThrow('UNKNOWN_MEMBER_ID');
   });
 
   test('goes over to the coordinator that the others name once the former does not answer, and tells nobody', async () => {

@@ -57,6 +57,8 @@ export interface Batch {
 
 /** Records that are not due, written to the topic again together: as many make a batch due. */
 export const AGAIN_MAX = 1_000;
+/** Where rows are refused: what is searched for them in one go. */
+export const SEARCHED_ROWS_MAX = 1_000;
 
 /** What a record costs in memory beside its bytes, roughly. */
 const RECORD_OVERHEAD_BYTES = 200;

@@ -2,7 +2,7 @@
 import { asGbxError } from '../errors.ts';
 import type { HeldPartition } from './claim.ts';
 import { flushBatch, type Settled } from './flush.ts';
-import { type Loop, startBatch, tell } from './loop.ts';
+import { keepRecords, type Loop, startBatch, tell } from './loop.ts';
 import { noteCovered } from './once.ts';
 import { forgetPlaces } from './outgoing.ts';
 
@@ -67,6 +67,7 @@ async function untilDrained({ signal, deps, options }: Loop, landed: AbortSignal
 export function onLoaded(loop: Loop, loaded: Loaded): void {
   noteLoaded(loop, loaded);
   loop.recordsMax = Number.POSITIVE_INFINITY;
+  if (loaded.trials > 0) keepRecords(loop);
   forgetPlaces(loop.deps.placesWritten, loop.held);
   loop.refusals.forget(loop.held);
   for (const { partition, epoch, to } of loaded.steps) {

@@ -5,7 +5,7 @@ import { asGbxError, GbxError } from '../errors.ts';
 import type { Decoded } from '../exposure/decode.ts';
 import type { Exposure, LogRecord } from '../exposure/exposure.ts';
 import type { Logger } from '../log.ts';
-import { addNotDue, type Batch, reusedId, takeOutIds } from './batch.ts';
+import { addNotDue, type Batch, reusedId, SEARCHED_ROWS_MAX, takeOutIds } from './batch.ts';
 import type { Circuit } from './circuit.ts';
 import { type Outgoing, type OutgoingDeps, writeLetters, writeRequeues } from './outgoing.ts';
 import type { FlushDurations, FlushOutcome, LedgerRow, LedgerScope, LedgerStep, Warehouse } from './ports.ts';
@@ -36,7 +36,14 @@ export interface FlushContext {
 }
 
 export type Settled =
-  | { readonly kind: 'loaded'; readonly batch: Batch; readonly steps: readonly LedgerStep[]; readonly inserted: number | undefined }
+  | {
+      readonly kind: 'loaded';
+      readonly batch: Batch;
+      readonly steps: readonly LedgerStep[];
+      readonly inserted: number | undefined;
+      /** Spent on rows that were refused. */
+      readonly trials: number;
+    }
   | { readonly kind: 'fenced'; readonly holders: readonly LedgerRow[] }
   /** Records of the batch are needed and were not kept: it is to be read again. */
   | {
@@ -96,6 +103,8 @@ async function advance(deps: FlushDeps, work: Work, context: FlushContext): Prom
   if (work.search !== undefined) return searchOn(deps, work, context);
   const outcome = await attempt(deps, work, context);
   if (outcome.kind === 'refused') {
+    // A search through thousands of rows lasts, and a rebalance in its midst is for nothing: in small batches most rows land.
+    if (work.batch.exposures.length > SEARCHED_ROWS_MAX && work.batch.records === undefined) return { kind: 'reread', refused: [] };
     startSearch(work, outcome.error, { ...context, random: deps.random });
     return undefined;
   }
@@ -162,7 +171,7 @@ function settle(
     ...(outcome.kind === 'loaded' ? roundAll(outcome.durations) : {}),
     offsets: Object.fromEntries(steps.map((step) => [step.partition, `${step.from}..${step.to}`])),
   });
-  return { kind: 'loaded', batch, steps, inserted };
+  return { kind: 'loaded', batch, steps, inserted, trials };
 }
 
 function count(

@@ -1,7 +1,7 @@
 // The state of the load loop: owned by runLoad, changed only from its one loop (see load.ts).
 import type { Decoded } from '../exposure/decode.ts';
 import type { LogRecord } from '../exposure/exposure.ts';
-import { type Batch, type BatchPolicy, createBatch } from './batch.ts';
+import { type Batch, type BatchPolicy, createBatch, SEARCHED_ROWS_MAX } from './batch.ts';
 import type { ClaimDeps, ClaimOptions, HeldPartition } from './claim.ts';
 import { type CommitTrouble, createCommitTrouble } from './commit-trouble.ts';
 import type { FlushDeps, Settled } from './flush.ts';
@@ -99,7 +99,7 @@ export interface Loop {
   taking: Promise<SourceEvent | undefined> | undefined;
   /** Ends a tick that is under way. */
   ticking: AbortController | undefined;
-  /** Until then, by `Clock.elapsed`, batches keep their records: dead letters or copies have to be made of some. */
+  /** Until then, by `Clock.elapsed`, batches are small and keep their records: dead letters or copies have to be made of some. */
   keepUntilMs: number;
   /** Not loaded yet as they are not due; the ledger stands at the lowest of them. */
   readonly hold: Hold;
@@ -120,6 +120,8 @@ export interface Loop {
   lastGapMs: number;
   readonly summary: { recordsRead: number; rowsInserted: number; flushes: number };
 }
+
+const KEEP_MS = 60_000;
 
 export function createLoop(deps: LoadDeps, options: LoadOptions, signal: AbortSignal): Loop {
   return {
@@ -163,6 +165,12 @@ export function startBatch(loop: Loop): void {
 }
 
 /** How far the next batch may grow. */
-export function policyOf({ options: { policy }, recordsMax }: Loop): BatchPolicy {
-  return recordsMax >= policy.rowsMax ? policy : { ...policy, rowsMax: recordsMax };
+export function policyOf({ deps, options: { policy }, recordsMax, keepUntilMs }: Loop): BatchPolicy {
+  const rowsMax = Math.min(policy.rowsMax, recordsMax, deps.clock.elapsed() < keepUntilMs ? SEARCHED_ROWS_MAX : policy.rowsMax);
+  return rowsMax === policy.rowsMax ? policy : { ...policy, rowsMax };
+}
+
+/** Rows were refused: for a while batches are small and keep their records, so that the next search is short and ends there. */
+export function keepRecords(loop: Loop): void {
+  loop.keepUntilMs = loop.deps.clock.elapsed() + KEEP_MS;
 }

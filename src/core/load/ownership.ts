@@ -3,7 +3,7 @@ import { GbxError } from '../errors.ts';
 import { claimPartitions } from './claim.ts';
 import { landFlight, noteLoaded, showLag } from './flight.ts';
 import type { Settled } from './flush.ts';
-import { type Loop, type RecordsEvent, startBatch } from './loop.ts';
+import { keepRecords, type Loop, type RecordsEvent, startBatch } from './loop.ts';
 import { forgetPlaces } from './outgoing.ts';
 import type { LedgerRow } from './ports.ts';
 
@@ -13,7 +13,6 @@ const FENCED_MAX = 3;
 const FENCED_WINDOW_MS = 60_000;
 const GAP_PAUSE_MS = 1_000;
 /** Bad rows seldom come alone. */
-const KEEP_MS = 60_000;
 
 export async function onJoined(loop: Loop, partitions: readonly number[]): Promise<void> {
   loop.deps.metrics.count('gbx_kafka_rebalances_total');
@@ -37,7 +36,7 @@ export async function onGap(loop: Loop, event: RecordsEvent): Promise<void> {
 
 /** Rare and not quick; for a while after it batches keep their records, so that the next one that needs them has them. */
 export async function onReread(loop: Loop, { refused, recordsMax }: Extract<Settled, { kind: 'reread' }>): Promise<void> {
-  loop.keepUntilMs = loop.deps.clock.elapsed() + KEEP_MS;
+  keepRecords(loop);
   // Whatever was read up to here; copies that are made from now on stand behind it.
   loop.refusals.remember(refused, new Map([...loop.held].map(([partition, { expectedOffset }]) => [partition, expectedOffset])));
   if (recordsMax !== undefined) loop.recordsMax = recordsMax;

@@ -155,7 +155,7 @@ async function sendBatch(run: Run, batch: readonly Taken[]): Promise<number> {
       // What is under way is finished, so that the journal tells of it.
     );
   } catch (error) {
-    if (!(error instanceof GbxError) || error.code !== 'GBX_RECORD_TOO_LARGE') throw error;
+    if (!(error instanceof GbxError) || !(error.code === 'GBX_RECORD_TOO_LARGE' || error.code === 'GBX_RECORD_REFUSED')) throw error;
     for (const { index } of missing.values()) tooLarge.push(index);
   }
   const from = run.progress.next;

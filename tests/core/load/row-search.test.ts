@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { GbxError } from '../../../src/core/errors.ts';
 import type { FlushOutcome } from '../../../src/core/load/ports.ts';
 import { exposureRecord, joined, recordsEvent, start } from './fakes.ts';
-import { bad, copyAt, quickBench, serveAgain, span } from './retry-fakes.ts';
+import { bad, copyAt, POLICY, quickBench, serveAgain, span } from './retry-fakes.ts';
 
 const FENCED: FlushOutcome = {
   kind: 'fenced',
@@ -33,6 +33,23 @@ describe('a row that the warehouse refuses', () => {
     expect(one.metrics.values.get('gbx_rows_refused_total')).toBe(1);
     expect(one.metrics.values.get('gbx_records_requeued_total{reason=refused}')).toBe(1);
     expect(one.deps.circuit.isOpen()).toBe(false);
+    await running.stop();
+  });
+
+  it('is searched for in small batches: a large one is read again in parts before anything is tried', async () => {
+    const policy = { ...POLICY, rowsMax: 5_000, bytesMax: 50_000_000 };
+    const one = quickBench({ policy });
+    one.warehouse.refuses = bad('e0-1700');
+    serveAgain(one, span(0, 2_500));
+    const running = start(one);
+    joined(one);
+    await running.pass(4_000);
+    const [large, ...parts] = one.warehouse.flushed.map(({ rows }) => rows.length);
+    expect(large).toBe(2_500);
+    // The second part was refused, and went again without its row.
+    expect(parts).toEqual([1_000, 999, 999, 500]);
+    expect(Math.max(...one.warehouse.tried.map((rows) => rows.length))).toBeLessThanOrEqual(1_000);
+    expect([one.requeued.length, one.warehouse.table.length, one.warehouse.ledger.get(0)?.nextOffset]).toEqual([1, 2_499, 2_500n]);
     await running.stop();
   });
 

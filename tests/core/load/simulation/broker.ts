@@ -4,7 +4,7 @@ import { GbxError } from '../../../../src/core/errors.ts';
 import { HEADERS } from '../../../../src/core/exposure/header-names.ts';
 import type { DeadLetter, RequeuedRecord, RequeueRecords, WriteDeadLetters } from '../../../../src/core/load/ports.ts';
 import { requeueHeaders } from '../../../../src/kafka/headers.ts';
-import { checkLetter, checkRequeue, checkSearch } from './checks.ts';
+import { checkLetter, checkRequeue, checkSearch, retriesOf } from './checks.ts';
 import { call, die, type Process } from './process.ts';
 import { append, rootOf } from './topic.ts';
 import { note, SCOPE, strikes, type World } from './world.ts';
@@ -52,7 +52,8 @@ function writeCopy(world: World, requeued: RequeuedRecord): void {
   const { partition, key, value } = requeued.record;
   const written = requeueHeaders(requeued, { sourceTopic: SCOPE.topic, nowMs: world.clock.now() });
   const headers = world.off.has('retry count') ? { ...written, [HEADERS.retryCount]: '0' } : written;
-  append(world, { partition, key, value, headers });
+  const { offset } = append(world, { partition, key, value, headers });
+  world.retries.set(`${partition}/${offset}`, retriesOf(world, requeued.record) + (requeued.kind === 'refused' ? 1 : 0));
   const id = world.sent[rootOf(requeued.record)]?.exposure?.exposureId;
   if (id !== undefined) world.copiedIds.add(id);
   note(world, requeued.kind === 'refused' ? `requeued ${requeued.retryCount}` : 'written again, not due');

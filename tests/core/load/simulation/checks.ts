@@ -9,8 +9,6 @@ import type { Process } from './process.ts';
 import { rootOf } from './topic.ts';
 import { blame, note, SCOPE, type Sent, type World } from './world.ts';
 
-const COPIES_MAX = 50;
-
 /** At a commit: what the ledger passes is in the table, in the dead letters, or written again behind it. */
 export function checkPassed(world: World, { partition, from, to }: LedgerStep): void {
   const log = world.log[partition];
@@ -58,8 +56,12 @@ export function checkRequeue(world: World, process: Process, requeued: RequeuedR
   if (requeued.retryCount > world.maxRetries) blame(world, `retry ${requeued.retryCount} of ${world.maxRetries}: ${nameOf(sent)}`);
   if (requeued.retryCount !== retryCountOf(record, world.maxRetries) + 1) blame(world, `a retry that is not the next: ${nameOf(sent)}`);
   checkRefused(world, process, sent);
-  // Crashes between a copy and the ledger make more of them, but not without end.
-  if (++sent.retries > COPIES_MAX) blame(world, `tried again without end: ${nameOf(sent)}`);
+  if (retriesOf(world, record) >= world.maxRetries) blame(world, `tried again once more than allowed: ${nameOf(sent)}`);
+}
+
+/** Of this very record, from copy to copy; unknown where it may have stood in the topic that was there before. */
+export function retriesOf({ retries, log }: World, { partition, offset }: LogRecord): number {
+  return log[partition]?.isAnother === true ? 0 : (retries.get(`${partition}/${offset}`) ?? 0);
 }
 
 export function checkLetter(world: World, process: Process, { record, code, message }: DeadLetter): void {

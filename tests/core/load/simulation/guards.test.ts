@@ -72,7 +72,7 @@ describe('the simulation', () => {
     ['gaps seen', ['client'], /lost|takes the topic|went back/],
     ['stall watch', ['client'], /not drained/],
     ['control row', ['bad table'], /blames a row where the table refuses everything/],
-    ['retry count', ['bad rows'], /without end|not drained/],
+    ['retry count', ['bad rows'], /once more than allowed/],
   ])('notices when there is no more: %s', { timeout: 120_000 }, async (guard, kinds, seen) => {
     inside.off = undefined;
     expect(await firstViolation({ off: [guard], kinds })).toMatch(seen);

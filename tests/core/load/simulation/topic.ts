@@ -47,7 +47,7 @@ export function produce(world: World): void {
   const record = append(world, { partition, key: Buffer.from(`k${root}`), value, headers });
   const decoded = decodeRecord(record, SCOPE);
   const exposure = decoded.kind === 'exposure' ? decoded.exposure : undefined;
-  sent.push({ root, record, exposure, isForged: Object.keys(headers).length > 0, isExpired: false, retries: 0 });
+  sent.push({ root, record, exposure, isForged: Object.keys(headers).length > 0, isExpired: false });
   // With a made-up origin it counts as a copy.
   if (exposure !== undefined && Object.keys(headers).length > 0) world.copiedIds.add(exposure.exposureId);
   if (exposure === undefined || !kinds.has('bad rows') || earlier !== undefined) return;
@@ -96,6 +96,7 @@ export function makeAnew(world: World, partition: number): boolean {
   forget(world, log.entries.slice(Number(row.nextOffset)));
   Object.assign(log, { start: 0, entries: [], isAnother: true });
   world.committed.delete(partition);
+  for (const place of world.retries.keys()) if (place.startsWith(`${partition}/`)) world.retries.delete(place);
   return true;
 }
 

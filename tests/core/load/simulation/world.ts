@@ -53,8 +53,6 @@ export interface Sent {
   readonly isForged: boolean;
   /** Gone from the log before it was loaded: nobody can be blamed. */
   isExpired: boolean;
-  /** Copies that were made of it after a refusal. */
-  retries: number;
 }
 
 export interface ModelPartition {
@@ -94,6 +92,8 @@ export interface World {
   readonly sent: Sent[];
   /** Ids of which a copy stands in the topic, or what looks like one. */
   readonly copiedIds: Set<string>;
+  /** By place in the topic: how often a record was requeued on its way there, whatever its headers say. */
+  readonly retries: Map<string, number>;
   readonly ledger: Map<number, LedgerRow>;
   readonly committed: Map<number, bigint>;
   readonly table: Map<string, Exposure>;
@@ -140,6 +140,7 @@ export function createWorld(seed: number, { off = [], kinds: chosen }: Choice): 
     log: Array.from({ length: PARTITIONS }, () => ({ start: 0, entries: [], isAnother: false })),
     sent: [],
     copiedIds: new Set(),
+    retries: new Map(),
     ledger: new Map(),
     committed: new Map(),
     table: new Map(),
