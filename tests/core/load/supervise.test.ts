@@ -1,3 +1,4 @@
+// The supervisor as the load loop sees it; building the client anew is /rebuild-source.ts.
 import { describe, expect, test } from 'vitest';
 import { GbxError } from '../../../src/core/errors.ts';
 import { JOINED, REBUILDS, records, supervised } from './supervise-fakes.ts';
