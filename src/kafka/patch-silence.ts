@@ -98,12 +98,10 @@ function tick(queue: RequestQueue, tickMs: number): void {
   const silent = queue.inflight.size === 0 ? 0 : (silentMs.get(queue) ?? 0) + tickMs;
   silentMs.set(queue, silent);
   const isPatient = isSuspectQueue(queue);
-  let limitMs = 0;
   for (const request of queue.inflight.values()) {
     const { apiName } = request.entry;
     const leastMs = apiName === 'SyncGroup' ? SYNC_MS_MIN : isPatient && PATIENT.has(apiName) ? PATIENT_MS : 0;
-    limitMs = Math.max(limitMs, request.requestTimeout, leastMs);
-    if (silent <= limitMs) return;
+    if (silent <= Math.max(request.requestTimeout, leastMs)) return;
     suspectedAtMs.set(queue, performance.now());
     request.timeoutRequest();
   }

@@ -14,6 +14,8 @@ export interface RowSearch {
 
 /** The warehouse refuses too much to blame single rows: held, until one of the rows it refused is taken. */
 export interface Stuck {
+  readonly kind: 'most' | 'everything';
+  probes: number;
   readonly known: readonly RefusedRow[];
   readonly error: GbxError;
 }
@@ -23,6 +25,8 @@ const ALLOWANCE_MIN = 10;
 const MESSAGES_LOGGED_MAX = 5;
 /** A table that is mended meanwhile explains one; then it is not the single rows. */
 const EMPTY_SEARCHES_MAX = 3;
+/** About a minute of probes, at the circuit's pace. */
+const PROBES_A_SEARCH = 40;
 
 /** @param refusal what the warehouse said to the whole batch */
 export function startSearch(work: Work, refusal: GbxError, { random, allowance }: Pick<FlushDeps, 'random'> & FlushContext): void {
@@ -59,15 +63,23 @@ export async function searchOn(deps: FlushDeps, work: Work, context: FlushContex
     deps.log.warn('batch.cut_down', { refused: 'over half of its rows', recordsMax: allowance.left, trials: work.trials });
     return { kind: 'reread', refused: [], recordsMax: allowance.left };
   }
-  work.stuck = { known: rowsOf(work, verdict.known), error: stuckError(work, verdict) };
+  work.stuck = { kind: verdict.kind, probes: 0, known: rowsOf(work, verdict.known), error: stuckError(work, verdict) };
   throw work.stuck.error;
 }
 
-/** While stuck: one of the rows that were refused. @throws {GbxError} the same again, while it is */
+/**
+ * While stuck: one of the rows that were refused. It may be bad for good where the table is mended: so the control row is asked
+ * too, or where that tells nothing a new search, now and then. @throws {GbxError} the same again, while it is
+ */
 export async function probe(deps: FlushDeps, work: Work): Promise<void> {
-  const { known = [], error } = work.stuck ?? {};
+  const { stuck } = work;
+  if (stuck === undefined) return;
+  const { kind, known, error } = stuck;
+  stuck.probes++;
   const row = known[Math.floor(deps.random() * known.length)];
-  if (row !== undefined && (await tryRows(deps, [row.exposure])).kind === 'refused') throw error;
+  const isRefused = row !== undefined && (await tryRows(deps, [row.exposure])).kind === 'refused';
+  const isStill = kind === 'everything' ? isRefused && (await tryControl(deps)).kind === 'refused' : isRefused;
+  if (isStill && (kind === 'everything' || stuck.probes % PROBES_A_SEARCH !== 0)) throw error;
   work.stuck = undefined;
 }
 

@@ -16,7 +16,7 @@ describe('a batch of which the warehouse refuses over half', () => {
     const opened = one.log.lines.find(({ event }) => event === 'circuit.opened');
     expect(opened).toMatchObject({ level: 'error', fields: { nextStep: expect.stringContaining('gbx consume --dead-letter-up-to <n>') } });
     const before = one.warehouse.tried.length;
-    await running.pass(60_000);
+    await running.pass(40_000);
     // One row a probe.
     const probes = one.warehouse.tried.slice(before);
     expect(probes.length).toBeLessThan(80);
@@ -41,6 +41,36 @@ describe('a batch of which the warehouse refuses over half', () => {
     one.warehouse.refuses = () => false;
     await running.pass(5_000);
     expect(one.warehouse.table).toHaveLength(2);
+    await running.stop();
+  });
+
+  it('goes on once the table is mended, though the rows that were refused are bad for good', async () => {
+    const one = quickBench();
+    let isBroken = true;
+    one.warehouse.refuses = (row) => isBroken || row.exposureId === 'e0-0' || row.exposureId === 'e0-1';
+    serveAgain(one, span(0, 2));
+    const running = start(one);
+    joined(one);
+    await running.pass(20_000);
+    expect(one.deps.circuit.isOpen()).toBe(true);
+    isBroken = false;
+    await running.pass(10_000);
+    expect([one.deps.circuit.isOpen(), one.requeued.length, one.warehouse.ledger.get(0)?.nextOffset]).toEqual([false, 2, 2n]);
+    await running.stop();
+  });
+
+  it('goes on within minutes where most of it is taken by then, though those it knows are bad for good', async () => {
+    const one = quickBench();
+    let isBroken = true;
+    one.warehouse.refuses = (row) => row.exposureId !== 'gbx-control' && (isBroken || Number(row.exposureId.slice(3)) < 12);
+    serveAgain(one, span(0, 60));
+    const running = start(one);
+    joined(one);
+    await running.pass(20_000);
+    expect([one.deps.circuit.isOpen(), one.requeued]).toEqual([true, []]);
+    isBroken = false;
+    await running.pass(180_000);
+    expect([one.deps.circuit.isOpen(), one.requeued.length, one.warehouse.ledger.get(0)?.nextOffset]).toEqual([false, 12, 60n]);
     await running.stop();
   });
 
