@@ -45,6 +45,8 @@ const CLOSE_MS_MAX = 5_000;
 const CRASH_REPORT_MS = 10_000;
 /** A member outlasts an outage of any length. And kafkajs counts failures over its whole life: no success takes one off. */
 const RETRIES = 1_000_000;
+/** Nothing is fetched in between, from the other brokers neither. */
+const RETRY_MS_MAX = 1_000;
 
 /** What the callbacks and the takers share. */
 interface MemberState {
@@ -107,7 +109,7 @@ function createConsumer({ kafka }: KafkaClient, options: MemberOptions): Consume
     maxBytesPerPartition: partitionBytesMax,
     metadataMaxAge: METADATA_AGE_MS_MAX,
     allowAutoTopicCreation: false,
-    retry: { ...RETRY, retries: RETRIES, restartOnFailure: () => Promise.resolve(false) },
+    retry: { ...RETRY, maxRetryTime: RETRY_MS_MAX, retries: RETRIES, restartOnFailure: () => Promise.resolve(false) },
   });
 }
 

@@ -2,7 +2,9 @@
 // froze was asked for ever, as it is looked up at joins only. Here the heart beats beside the fetching, and a coordinator that
 // does not answer is looked up anew from the other brokers. Part of patch-kafkajs.ts.
 
-interface Broker {
+import { giveUpOn, type PooledBroker } from './patch-silence.ts';
+
+interface Broker extends Pick<PooledBroker, 'connectionPool'> {
   readonly brokerAddress: string;
   heartbeat(beat: object): Promise<unknown>;
   findGroupCoordinator(query: {
@@ -36,6 +38,7 @@ interface ConsumerGroup {
   readonly offsetManager: OffsetManager | null;
   readonly instrumentationEmitter: { emit(event: string, payload: object): void };
   heartbeat(options: { readonly interval: number }): Promise<void>;
+  joinAndSync(): Promise<void>;
 }
 
 interface Patchable<T> {
@@ -45,13 +48,17 @@ interface Patchable<T> {
 const GROUP = 0;
 /** After a beat that failed; the beat itself may have taken long. */
 const BEAT_AGAIN_MS = 500;
-/** The coordinator's own words for "not I", "not yet". */
+/** A join may wait for other members for long; from then on, and so often, it is asked whether the coordinator is another one by now. */
+const JOIN_DOUBTED_MS = 4_000;
+/** The coordinator's own words for "not I": no reason to join anew, as another broker has the group as it is. */
 const ELSEWHERE = new Set(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE']);
-const NOT_YET = new Set(['GROUP_LOAD_IN_PROGRESS', 'GROUP_COORDINATOR_NOT_AVAILABLE']);
+const NOT_YET = 'GROUP_LOAD_IN_PROGRESS';
 
 export function patchCoordinator(load: (module: string) => unknown): void {
   const { events } = load('kafkajs/src/consumer/instrumentationEvents') as { readonly events: { readonly HEARTBEAT: string } };
-  patchHeartbeat((load('kafkajs/src/consumer/consumerGroup') as Patchable<ConsumerGroup>).prototype, events.HEARTBEAT);
+  const group = (load('kafkajs/src/consumer/consumerGroup') as Patchable<ConsumerGroup>).prototype;
+  patchHeartbeat(group, events.HEARTBEAT);
+  patchJoin(group);
   const { prototype } = load('kafkajs/src/consumer/offsetManager') as Patchable<OffsetManager>;
   const { commitOffsets, resolveOffsets } = prototype;
   prototype.commitOffsets = function commitWhereItIsKept(this: OffsetManager, offsets) {
@@ -141,11 +148,11 @@ async function send(group: ConsumerGroup, heart: Heart, { beat, interval, event 
     if (isOf(group, beat)) Object.assign(heart, { confirmedAtMs: performance.now(), unanswered: undefined });
   } catch (error) {
     const type = typeOf(error);
-    if (type !== undefined && !NOT_YET.has(type)) {
+    if (type !== undefined && type !== NOT_YET && !ELSEWHERE.has(type)) {
       heart.refused = { error, beat };
     } else {
       if (isOf(group, beat)) heart.unanswered = error;
-      if (type !== 'GROUP_LOAD_IN_PROGRESS') await follow(group, coordinator);
+      if (type !== NOT_YET) await follow(group, coordinator);
     }
   } finally {
     if (heart.beating === undefined || heart.beating.beat === beat) {
@@ -153,6 +160,25 @@ async function send(group: ConsumerGroup, heart: Heart, { beat, interval, event 
       heart.nextAtMs = performance.now() + waitMs;
     }
   }
+}
+
+/** A frozen coordinator would hold a join for as long as a rebalance may last, and longer. */
+function patchJoin(prototype: ConsumerGroup): void {
+  const original = prototype.joinAndSync;
+  prototype.joinAndSync = async function joinWatched(this: ConsumerGroup) {
+    const watch = setInterval(() => void doubt(this), JOIN_DOUBTED_MS);
+    try {
+      await original.call(this);
+    } finally {
+      clearInterval(watch);
+    }
+  };
+}
+
+async function doubt(group: ConsumerGroup): Promise<void> {
+  const { cluster, groupId, coordinator: former } = group;
+  const found = former === null ? undefined : await lookUp(cluster, { groupId, former });
+  if (found !== undefined && former !== null && group.coordinator === former) giveUpOn(former);
 }
 
 async function follow(group: ConsumerGroup, former: Broker): Promise<void> {

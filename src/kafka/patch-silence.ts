@@ -1,6 +1,7 @@
 // How long kafkajs waits for a broker, and what it asks of one that fell silent. A frozen broker keeps its connections open: only
 // its silence tells, so that is what is measured here, and short; a broker that is merely slow is then given more time.
 // Part of patch-kafkajs.ts.
+import type { Socket } from 'node:net';
 
 interface SocketRequest {
   readonly requestTimeout: number;
@@ -23,11 +24,12 @@ interface RequestQueue {
 
 interface Connection {
   readonly requestQueue: RequestQueue;
+  readonly socket?: Socket;
+  connect(): Promise<boolean>;
   processData(bytes: Buffer): unknown;
 }
 
 export interface PooledBroker {
-  readonly nodeId: string | number;
   readonly connectionPool: { readonly pool?: readonly Connection[] };
   isConnected(): boolean;
 }
@@ -64,13 +66,22 @@ export function patchSilence(load: (module: string) => unknown): void {
   const { KafkaJSConnectionError } = load('kafkajs/src/errors') as { KafkaJSConnectionError: ConnectionError };
   patchRequestTimeout(queue);
   patchWaitForPending(queue, KafkaJSConnectionError);
-  patchProcessData((load('kafkajs/src/network/connection') as Patchable<Connection>).prototype);
+  const connection = (load('kafkajs/src/network/connection') as Patchable<Connection>).prototype;
+  patchProcessData(connection);
+  patchConnect(connection);
   patchFindConnected((load('kafkajs/src/cluster/brokerPool') as Patchable<BrokerPool>).prototype);
 }
 
-/** It let a request time out lately, and has not answered in time since. */
+/** It let a request time out lately, or its connection failed, and it has not answered in time since. */
 export function isSuspect({ connectionPool }: Pick<PooledBroker, 'connectionPool'>): boolean {
   return connectionPool.pool?.some(({ requestQueue }) => isSuspectQueue(requestQueue)) ?? false;
+}
+
+/** What it was asked is given up. */
+export function giveUpOn({ connectionPool }: Pick<PooledBroker, 'connectionPool'>): void {
+  for (const { requestQueue, socket } of connectionPool.pool ?? []) {
+    if (requestQueue.inflight.size > 0) socket?.destroy(new Error('given up, as another broker has taken over'));
+  }
 }
 
 function isSuspectQueue(queue: RequestQueue): boolean {
@@ -116,6 +127,19 @@ function patchProcessData(prototype: Connection): void {
     else suspectedAtMs.set(queue, performance.now());
     silentMs.set(queue, 0);
     return original.call(this, bytes);
+  };
+}
+
+/** A broker that cannot be reached is suspect as well. */
+function patchConnect(prototype: Connection): void {
+  const original = prototype.connect;
+  prototype.connect = async function connectOrSuspect(this: Connection) {
+    try {
+      return await original.call(this);
+    } catch (error) {
+      suspectedAtMs.set(this.requestQueue, performance.now());
+      throw error;
+    }
   };
 }
 

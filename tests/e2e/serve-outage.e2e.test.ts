@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { userCacheDir } from '../../src/dev/kafka-jars.ts';
 import { type KafkaServer, openKafka } from '../../src/dev/kafka-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { freeze } from '../support/freeze.ts';
 import { postSteadily, startServe } from '../support/serving.ts';
 import { createTopic, testStack } from '../support/stack.ts';
 import { readTopic } from '../support/topic-log.ts';
@@ -110,7 +111,7 @@ test('a broker that freezes: 504 with the id in time, then 503, and accepted aga
   const topic = await createTopic({ brokers: kafka.brokers });
   await using serve = await startServe({ brokers: kafka.brokers, topic, env: { GBX_ACCEPT_TIMEOUT_MS: '1000' } });
   expect((await postTimed(serve)).status).toBe(200);
-  process.kill(kafka.pid, 'SIGSTOP');
+  await freeze(kafka.pid);
   try {
     const unknown = await postTimed(serve);
     expect(unknown.status).toBe(504);

@@ -7,6 +7,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { userCacheDir } from '../../src/dev/kafka-jars.ts';
 import { openKafka } from '../../src/dev/kafka-server.ts';
 import { eventually } from '../support/eventually.ts';
+import { freeze } from '../support/freeze.ts';
 import { startGbx } from '../support/process.ts';
 import { postSteadily } from '../support/serving.ts';
 import { idsIn, metricOf, NO_KAFKA, openSpoolFixture, type SpoolFolder, spooledExposure, untilInTopic } from '../support/spooling.ts';
@@ -163,7 +164,7 @@ test('SIGTERM while the broker is frozen: 75 all the same, within the deadline a
     await using serve = await spool.serve({ topic, brokers: kafka.brokers, env: { GBX_DRAIN_TIMEOUT_SECONDS: '2' } });
     expect((await serve.post(spooledExposure('warm'))).status).toBe(200);
     await untilInTopic(topic, ['warm'], kafka.brokers);
-    process.kill(kafka.pid, 'SIGSTOP');
+    await freeze(kafka.pid);
     expect((await serve.post(spooledExposure('frozen'))).status).toBe(200);
     serve.process.signal('SIGTERM');
     expect(await serve.process.exit()).toMatchObject({ code: 75 });

@@ -8,6 +8,7 @@ import type { Source } from '../../src/core/load/ports.ts';
 import { superviseSource } from '../../src/core/load/supervise.ts';
 import { openProducer } from '../../src/kafka/open-producer.ts';
 import { openSource } from '../../src/kafka/open-source.ts';
+import { freeze } from '../support/freeze.ts';
 import { silentLog } from '../support/log.ts';
 import { noMetrics } from '../support/metrics.ts';
 import { createTopic, eventually, testStack } from '../support/stack.ts';
@@ -161,7 +162,7 @@ describe('a supervised member', () => {
     await using source = await supervised(where);
     await readUntil(source, (values) => values.length > 0);
     const before = performance.now();
-    process.kill(own.broker.pid, 'SIGSTOP');
+    await freeze(own.broker.pid);
     try {
       while (performance.now() - before < 20_000) await source.take(500);
     } finally {

@@ -6,6 +6,7 @@ import { openAdmin } from '../../src/kafka/open-admin.ts';
 import { openProducer, type RecordProducer } from '../../src/kafka/open-producer.ts';
 import { partitionOfKey } from '../../src/kafka/partitioner.ts';
 import type { ProducerRecord } from '../../src/kafka/plan-sends.ts';
+import { freeze } from '../support/freeze.ts';
 import { createTopic, eventually, testStack } from '../support/stack.ts';
 import { connectionTo } from './connection.ts';
 import { openOwnBroker } from './own-broker.ts';
@@ -145,7 +146,7 @@ describe('send()', () => {
     await using own = await openOwnBroker();
     await using producer = await openProducer(connectionTo({ brokers: [own.broker.brokers] }), { topics: [own.topic] });
     await acked(producer, own.topic);
-    process.kill(own.broker.pid, 'SIGSTOP');
+    await freeze(own.broker.pid);
     try {
       const startMs = performance.now();
       expect((await producer.send(own.topic, [record('k')]))[0]?.kind).toBe('unknown');

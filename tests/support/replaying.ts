@@ -4,6 +4,7 @@ import { Kafka, logLevel, Partitioners } from 'kafkajs';
 import { deadLetterHeaders } from '../../src/kafka/headers.ts';
 import { otherTraffic, type Pipeline } from './pipeline.ts';
 import { startGbx } from './process.ts';
+import { sendOnce } from './topic-log.ts';
 
 export interface ReplayAnswer {
   readonly code: number | null;
@@ -64,7 +65,7 @@ export async function writeLetters(
         const headers = deadLetterHeaders(why, { sourceTopic: topic, nowMs }) as Record<string, string>;
         return { key, value, headers, timestamp: String(nowMs), partition: 0 };
       });
-      await producer.send({ topic: deadLetterTopic, acks: -1, messages });
+      await sendOnce(() => producer.send({ topic: deadLetterTopic, acks: -1, messages }));
     }
   } finally {
     await producer.disconnect();

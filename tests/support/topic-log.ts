@@ -46,7 +46,7 @@ export async function writeRecords({ brokers, topic }: TopicPlace, records: read
           timestamp: String(record.timestampMs ?? Date.now()),
           headers: { ...record.headers },
         }));
-        const [answer] = await producer.send({ topic, acks: -1, messages });
+        const [answer] = await sendOnce(() => producer.send({ topic, acks: -1, messages }));
         const base = BigInt(answer?.baseOffset ?? -1);
         for (const [index, message] of messages.entries()) {
           const { key, value, timestamp } = message;
@@ -65,6 +65,20 @@ export async function writeRecords({ brokers, topic }: TopicPlace, records: read
   } finally {
     await producer.disconnect();
   }
+}
+
+/** A broker that does not lead a new partition yet has written nothing: then once more. Any other failure is the test's. */
+export async function sendOnce<T>(send: () => Promise<T>): Promise<T> {
+  const sent = await eventually('the partition to have its leader', async () => {
+    try {
+      return { value: await send() };
+    } catch (error) {
+      if (error instanceof Error && error.message.includes('not the leader')) return undefined;
+      return { error };
+    }
+  });
+  if ('error' in sent) throw sent.error;
+  return sent.value;
 }
 
 /** All that stands in the topic now, partition by partition. */
