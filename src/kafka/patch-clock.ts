@@ -57,8 +57,9 @@ function patchMetadataAge(prototype: BrokerPool): void {
   const { refreshMetadata, refreshMetadataIfNecessary } = prototype;
   const readAtMs = new WeakMap<BrokerPool, number>();
   prototype.refreshMetadata = async function refreshAndNote(this: BrokerPool, topics) {
+    const askedAtMs = performance.now();
     await refreshMetadata.call(this, topics);
-    readAtMs.set(this, performance.now());
+    readAtMs.set(this, askedAtMs);
   };
   prototype.refreshMetadataIfNecessary = function refreshByElapsed(this: BrokerPool, topics) {
     if (this.metadataExpireAt !== null) {

@@ -2,7 +2,9 @@
 // froze was asked for ever, as it is looked up at joins only. Here the heart beats beside the fetching, and a coordinator that
 // does not answer is looked up anew from the other brokers. Part of patch-kafkajs.ts.
 
-import { giveUpOn, type PooledBroker } from './patch-silence.ts';
+import { systemClock } from '../core/clock.ts';
+import { withDeadline } from './deadline.ts';
+import { giveUpOn, isSuspect, type PooledBroker } from './patch-silence.ts';
 
 interface Broker extends Pick<PooledBroker, 'connectionPool'> {
   readonly brokerAddress: string;
@@ -48,8 +50,10 @@ interface Patchable<T> {
 const GROUP = 0;
 /** After a beat that failed; the beat itself may have taken long. */
 const BEAT_AGAIN_MS = 500;
-/** A join may wait for other members for long; from then on, and so often, it is asked whether the coordinator is another one by now. */
+/** While an answer is waited for the others are asked so often whether the coordinator is another one by now. A join may take long. */
+const BEAT_DOUBTED_MS = 1_000;
 const JOIN_DOUBTED_MS = 4_000;
+const LOOK_UP_MS_MAX = 3_000;
 /** The coordinator's own words for "not I": no reason to join anew, as another broker has the group as it is. */
 const ELSEWHERE = new Set(['NOT_COORDINATOR_FOR_GROUP', 'GROUP_COORDINATOR_NOT_AVAILABLE']);
 const NOT_YET = 'GROUP_LOAD_IN_PROGRESS';
@@ -140,6 +144,7 @@ interface SendOptions {
 async function send(group: ConsumerGroup, heart: Heart, { beat, interval, event }: SendOptions): Promise<void> {
   const { coordinator, memberId, generationId } = beat;
   let waitMs = Math.min(BEAT_AGAIN_MS, interval);
+  const watch = setInterval(() => void desert(group, coordinator), BEAT_DOUBTED_MS);
   try {
     const payload = { groupId: group.groupId, memberId, groupGenerationId: generationId };
     await coordinator.heartbeat(payload);
@@ -155,6 +160,7 @@ async function send(group: ConsumerGroup, heart: Heart, { beat, interval, event 
       if (type !== NOT_YET) await follow(group, coordinator);
     }
   } finally {
+    clearInterval(watch);
     if (heart.beating === undefined || heart.beating.beat === beat) {
       heart.beating = undefined;
       heart.nextAtMs = performance.now() + waitMs;
@@ -166,7 +172,9 @@ async function send(group: ConsumerGroup, heart: Heart, { beat, interval, event 
 function patchJoin(prototype: ConsumerGroup): void {
   const original = prototype.joinAndSync;
   prototype.joinAndSync = async function joinWatched(this: ConsumerGroup) {
-    const watch = setInterval(() => void doubt(this), JOIN_DOUBTED_MS);
+    const watch = setInterval(() => {
+      if (this.coordinator !== null) void desert(this, this.coordinator);
+    }, JOIN_DOUBTED_MS);
     try {
       await original.call(this);
     } finally {
@@ -175,18 +183,19 @@ function patchJoin(prototype: ConsumerGroup): void {
   };
 }
 
-async function doubt(group: ConsumerGroup): Promise<void> {
-  const { cluster, groupId, coordinator: former } = group;
-  const found = former === null ? undefined : await lookUp(cluster, { groupId, former });
-  if (found !== undefined && former !== null && group.coordinator === former) giveUpOn(former);
+/** As follow(), before the former coordinator has answered: what it owes is given up. */
+async function desert(group: ConsumerGroup, former: Broker): Promise<void> {
+  if (await follow(group, former)) giveUpOn(former);
 }
 
-async function follow(group: ConsumerGroup, former: Broker): Promise<void> {
+/** To the coordinator that the others name, where it is another one. */
+async function follow(group: ConsumerGroup, former: Broker): Promise<boolean> {
   const found = await lookUp(group.cluster, { groupId: group.groupId, former });
   // A join may have found one meanwhile.
-  if (found === undefined || group.coordinator !== former) return;
+  if (found === undefined || group.coordinator !== former) return false;
   group.coordinator = found;
   if (group.offsetManager !== null) group.offsetManager.coordinator = found;
+  return true;
 }
 
 /** kafkajs tries again by itself. */
@@ -209,18 +218,22 @@ interface LookUpQuery {
   readonly former: Broker;
 }
 
-/** Asks all other brokers at once: the first answer counts. @returns undefined where none of them knows better */
-async function lookUp({ brokerPool }: Cluster, { groupId, former }: LookUpQuery): Promise<Broker | undefined> {
-  const others = Object.entries(brokerPool.brokers).filter(([, { brokerAddress }]) => brokerAddress !== former.brokerAddress);
-  try {
-    const { coordinator } = await Promise.any(
-      others.map(async ([nodeId]) => (await brokerPool.findBroker({ nodeId })).findGroupCoordinator({ groupId, coordinatorType: GROUP })),
-    );
-    const found = brokerPool.brokers[coordinator.nodeId];
-    return found === undefined || found.brokerAddress === former.brokerAddress ? undefined : await brokerPool.findBroker(coordinator);
-  } catch {
-    return undefined;
-  }
+/** @returns undefined where none of the others knows better, or none answers */
+async function lookUp(cluster: Cluster, query: LookUpQuery): Promise<Broker | undefined> {
+  const late = (): Error => new Error('slow to say who keeps the group');
+  return await withDeadline(ask(cluster, query), { clock: systemClock, ms: LOOK_UP_MS_MAX, late }).catch(() => undefined);
+}
+
+/** All other brokers that answer at once: the first of them counts. */
+async function ask({ brokerPool }: Cluster, { groupId, former }: LookUpQuery): Promise<Broker | undefined> {
+  const others = Object.entries(brokerPool.brokers).filter(
+    ([, broker]) => broker.brokerAddress !== former.brokerAddress && !isSuspect(broker),
+  );
+  const { coordinator } = await Promise.any(
+    others.map(async ([nodeId]) => (await brokerPool.findBroker({ nodeId })).findGroupCoordinator({ groupId, coordinatorType: GROUP })),
+  );
+  const found = brokerPool.brokers[coordinator.nodeId];
+  return found === undefined || found.brokerAddress === former.brokerAddress ? undefined : await brokerPool.findBroker(coordinator);
 }
 
 /** Of an answer of the broker; undefined where there was none. */

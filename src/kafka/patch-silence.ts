@@ -53,6 +53,8 @@ const PATIENT = new Set(['Fetch', 'Heartbeat', 'OffsetCommit']);
 const PATIENT_MS = 10_000;
 /** Followers of a group wait in it for what the group's leader decides; kafkajs gives it no time of its own, as it does JoinGroup. */
 const SYNC_MS_MIN = 10_000;
+/** For what a connection still owes when it is closed. */
+const LAST_ANSWER_MS = 500;
 /** A suspicion that nothing renews. */
 const SUSPECT_MS = 60_000;
 
@@ -77,10 +79,12 @@ export function isSuspect({ connectionPool }: Pick<PooledBroker, 'connectionPool
   return connectionPool.pool?.some(({ requestQueue }) => isSuspectQueue(requestQueue)) ?? false;
 }
 
-/** What it was asked is given up. */
+/** What it was asked is given up, and it is suspect: another one has taken over while it did not answer. */
 export function giveUpOn({ connectionPool }: Pick<PooledBroker, 'connectionPool'>): void {
   for (const { requestQueue, socket } of connectionPool.pool ?? []) {
-    if (requestQueue.inflight.size > 0) socket?.destroy(new Error('given up, as another broker has taken over'));
+    if (requestQueue.inflight.size === 0) continue;
+    suspectedAtMs.set(requestQueue, performance.now());
+    socket?.destroy(new Error('given up, as another broker has taken over'));
   }
 }
 
@@ -146,9 +150,11 @@ function patchConnect(prototype: Connection): void {
 /** New metadata without a broker closes its connections, once all is answered: of one that is silent that blocked all the others. */
 function patchWaitForPending(prototype: RequestQueue, MakeError: ConnectionError): void {
   const original = prototype.waitForPendingRequests;
-  prototype.waitForPendingRequests = function waitUnlessSilent(this: RequestQueue) {
-    if (isSuspectQueue(this)) this.rejectAll(new MakeError('Given up, as the broker is silent', { broker: this.broker }));
-    return original.call(this);
+  prototype.waitForPendingRequests = async function waitUnlessSilent(this: RequestQueue) {
+    const giveUp = (): void => this.rejectAll(new MakeError('Given up, as the connection is closed', { broker: this.broker }));
+    const timer = setTimeout(giveUp, isSuspectQueue(this) ? 0 : LAST_ANSWER_MS);
+    await original.call(this);
+    clearTimeout(timer);
   };
 }
 

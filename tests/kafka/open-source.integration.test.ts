@@ -47,10 +47,18 @@ async function startAt(source: Source, offset: bigint): Promise<void> {
 }
 
 async function nextRecords(source: Source): Promise<Records> {
-  return await eventually('records', async () => {
+  const others: string[] = [];
+  const next = async (): Promise<Records | false> => {
     const event = await source.take(200);
-    return event?.kind === 'records' && event;
-  });
+    if (event?.kind === 'records') return event;
+    if (event !== undefined) others.push(event.kind);
+    return false;
+  };
+  try {
+    return await eventually('records', next);
+  } catch (error) {
+    throw new Error(`No records, but: ${others.join(', ') || 'nothing'}`, { cause: error });
+  }
 }
 
 async function members(group: string): Promise<number> {

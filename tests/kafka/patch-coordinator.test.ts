@@ -35,6 +35,7 @@ function node(nodeId: number, keeper: number, answer: Answer) {
   const broker = {
     nodeId,
     brokerAddress: `b${nodeId}:9092`,
+    connectionPool: {},
     isConnected: () => true,
     heartbeat: () => {
       state.beats++;
@@ -138,6 +139,32 @@ describe('patchCoordinator()', () => {
     await vi.advanceTimersByTimeAsync(INTERVAL_MS);
     await beat(group);
     expect([present.state.beats, group.offsetManager.coordinator.nodeId]).toEqual([1, 3]);
+  });
+
+  test('goes over while the former coordinator, which is frozen, has not answered yet', async () => {
+    const frozen = node(1, 1, never);
+    const present = node(2, 2, fine);
+    const group = member(frozen, present);
+    await beat(group);
+    await vi.advanceTimersByTimeAsync(INTERVAL_MS);
+    await beat(group);
+    expect([present.state.beats, group.offsetManager.coordinator.nodeId]).toEqual([1, 2]);
+  });
+
+  test.each([1, 2])('gives up a join that the coordinator holds, only once the others name broker %i as another one', async (keeper) => {
+    const frozen = node(1, 1, never);
+    const destroyed: Error[] = [];
+    const queue = { inflight: new Map([[1, {}]]) };
+    const socket = { destroy: (error: Error) => void destroyed.push(error) };
+    Object.assign(frozen.broker, { connectionPool: { pool: [{ requestQueue: queue, socket }] }, joinGroup: never });
+    const group = member(frozen, node(2, keeper, fine));
+    group.cluster.findGroupCoordinator = async () => frozen.broker;
+    group.assigners = [];
+    void group.joinAndSync();
+    await vi.advanceTimersByTimeAsync(3_900);
+    expect(destroyed).toEqual([]);
+    await vi.advanceTimersByTimeAsync(200);
+    expect(destroyed).toHaveLength(keeper === 2 ? 1 : 0);
   });
 
   test('stays with the coordinator where the others still name it, or there is no other', async () => {

@@ -123,7 +123,9 @@ describe('patchSilence()', () => {
     ask({ api: 'Metadata' });
     await vi.advanceTimersByTimeAsync(LIMIT_MS + 500);
     ask({ api: 'Fetch' });
-    await queue.waitForPendingRequests();
+    const closing = queue.waitForPendingRequests();
+    await vi.advanceTimersByTimeAsync(1);
+    await closing;
     expect(failures).toEqual(['Metadata', 'Fetch']);
   });
 
