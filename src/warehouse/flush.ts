@@ -90,8 +90,16 @@ function insertText(near: string, { createdAt, where }: { readonly createdAt: st
   WHERE t.exposure_id IS NULL ${where}`;
 }
 
+const INSERT_ALL = `INSERT INTO growthbook.experiment_exposures (${COLUMNS})
+  SELECT s.exposure_id, s.ds_user_id, s.experiment_id, s.variation_id, s.ts, json_parse(s.attributes), s.source, $1::timestamp
+  FROM gbx_stage s`;
 const INSERT_WINDOW = insertText(NEAR, { createdAt: '$5', where: 'AND s.ts >= $3::timestamp AND s.ts <= $4::timestamp' });
 const INSERT_WHOLE = insertText('', { createdAt: '$1', where: '' });
+
+/** What is in the stage, without a look at what the table has. @returns how many were inserted */
+export async function insertAll(session: Session, createdAtMs: number): Promise<number> {
+  return (await session.query(INSERT_ALL, { values: [formatSqlTimestamp(createdAtMs * 1000)] })).count;
+}
 
 /** From the stage; the rows are those that it holds. @returns how many were inserted */
 export async function insertWhatLacks(
@@ -126,14 +134,38 @@ function reusedText(near: string, where: string): string {
 const REUSED_WINDOW = reusedText(NEAR, 'WHERE s.ts >= $3::timestamp AND s.ts <= $4::timestamp');
 const REUSED_WHOLE = reusedText('', '');
 
-async function findReused(session: Session, request: FlushRequest, wholeTable: boolean): Promise<readonly string[]> {
-  const found: string[] = [];
+async function findReused(session: Session, { windows }: FlushRequest, wholeTable: boolean): Promise<readonly string[]> {
+  return [...(await findIds(session, { windows, window: REUSED_WINDOW, whole: wholeTable ? REUSED_WHOLE : undefined }))];
+}
+
+function loadedText(near: string, where: string): string {
+  return `SELECT s.exposure_id FROM gbx_stage s JOIN growthbook.experiment_exposures t ON t.exposure_id = s.exposure_id ${near} ${where}`;
+}
+
+const LOADED_WINDOW = loadedText(NEAR, 'WHERE s.ts >= $3::timestamp AND s.ts <= $4::timestamp');
+const LOADED_WHOLE = loadedText('', '');
+
+/** Of the rows in the stage, which the windows cover. @returns the ids that the table has */
+export async function findLoaded(session: Session, windows: readonly TimeWindow[], wholeTable: boolean): Promise<ReadonlySet<string>> {
+  return findIds(session, { windows, window: LOADED_WINDOW, whole: wholeTable ? LOADED_WHOLE : undefined });
+}
+
+interface IdQuery {
+  readonly windows: readonly TimeWindow[];
+  /** For each of them, with its bounds. */
+  readonly window: string;
+  /** Instead, where the whole table is compared. */
+  readonly whole: string | undefined;
+}
+
+async function findIds(session: Session, { windows, window, whole }: IdQuery): Promise<ReadonlySet<string>> {
+  const found = new Set<string>();
   const take = ({ rows }: Answer): void => {
-    for (const row of rows) found.push(row['exposure_id'] ?? '');
+    for (const row of rows) found.add(row['exposure_id'] ?? '');
   };
-  if (wholeTable) take(await session.query(REUSED_WHOLE));
-  else for (const window of request.windows) take(await session.query(REUSED_WINDOW, { values: boundsOf(window) }));
-  return [...new Set(found)];
+  if (whole !== undefined) take(await session.query(whole));
+  else for (const bounds of windows) take(await session.query(window, { values: boundsOf(bounds) }));
+  return found;
 }
 
 /** From here on an error says nothing of the batch, unless the server itself says that it rolled back. */

@@ -12,7 +12,7 @@ import { readLedger } from './ledger.ts';
 import { watchLock } from './lock-holder.ts';
 import { openSession, type Session } from './session.ts';
 import { sqlstateOf, UNIQUE_VIOLATION } from './translate-error.ts';
-import { tryRows } from './try-rows.ts';
+import { findLoadedRows, tryRows } from './try-rows.ts';
 
 const LEDGER = 'growthbook.gbx_ledger';
 
@@ -78,6 +78,7 @@ export function openWarehouse(connection: WarehouseConnection): Warehouse & Asyn
         if (outcome.kind === 'loaded') wholeTable = false;
         return outcome;
       }),
+    findLoaded: (rows) => inTurn((opened) => findLoadedRows(opened, rows, { fill: fillOf(opened), wholeTable })),
     async tryRows(rows) {
       const result = await inTurn((opened) =>
         tryRows(opened, rows, { fill: fillOf(opened), nowMs: connection.clock.now(), wholeTable }).catch(noteConflict),

@@ -6,7 +6,7 @@ import { createStage } from '../../src/warehouse/dialect.ts';
 import { fillByInsert } from '../../src/warehouse/dialect-redshift.ts';
 import { flushBatch } from '../../src/warehouse/flush.ts';
 import type { Row, Session } from '../../src/warehouse/session.ts';
-import { tryRows } from '../../src/warehouse/try-rows.ts';
+import { findLoadedRows, tryRows } from '../../src/warehouse/try-rows.ts';
 import { fixedClock } from '../support/clock.ts';
 import { exposure, NOON_MS, requestOf } from './flush-fixtures.ts';
 
@@ -103,6 +103,10 @@ describe('what goes to Redshift', () => {
     const request = { scope: SCOPE, owner: 'me', host: 'h', partitions: [0], startAt: new Map([[0, 0n]]) };
     const deps = { nowMs: NOON_MS, watchLock: () => () => undefined };
     await expect(claimPartitions(empty, request, deps)).rejects.toMatchObject({ code: 'GBX_LEDGER_BROKEN' });
+    const rows = [exposure(), exposure()];
+    const tries = { fill: fillByInsert, nowMs: NOON_MS, wholeTable: false };
+    await findLoadedRows(empty, rows, tries);
+    await tryRows(empty, rows, tries);
     const all = sent.join('\n');
     for (const lacking of [
       /ON CONFLICT|RETURNING|SAVEPOINT|pg_advisory|ANALYZE/i,

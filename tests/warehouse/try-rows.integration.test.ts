@@ -93,6 +93,20 @@ describe.each(['postgres', 'redshift'] as const)('tryRows() of the %s dialect', 
     expect(await tried(known, old, poison)).toMatchObject({ code: 'GBX_ROW_REFUSED' });
   });
 
+  it('names the rows that stand in the table, of any year, and neither writes nor keeps anything in the stage', async () => {
+    const claimed = await claim(warehouse);
+    const [known, old] = [exposure(), exposure({ tsMicros: NOON_MS * 1000 - 400 * DAY_MICROS })];
+    await warehouse.flush(requestOf(claimed, [known, old]));
+    const before = await countRows();
+    const copy = { ...known, tsMicros: known.tsMicros + HOUR_MICROS };
+    expect(await warehouse.findLoaded([copy, old, exposure()])).toEqual(new Set([known.exposureId, old.exposureId]));
+    expect(await warehouse.findLoaded([exposure({ variationId: 'poison' })])).toEqual(new Set());
+    expect(await warehouse.findLoaded([])).toEqual(new Set());
+    await expect(warehouse.findLoaded([exposure({ source: LONG_SOURCE }), known])).rejects.toMatchObject({ code: 'GBX_ROW_REFUSED' });
+    expect(await warehouse.flush(requestOf(claimed, [exposure()], { from: 10n }))).toMatchObject({ inserted: 1 });
+    expect(await countRows()).toBe(before + 1);
+  });
+
   it('says contention for an id that stands outside the horizon, then takes it', async () => {
     const far = exposure();
     await warehouse.flush(requestOf(await claim(warehouse), [far]));

@@ -26,7 +26,10 @@ interface SearchOptions {
   readonly count: number;
   /** What the warehouse said to all of them together. */
   readonly message: string;
-  /** Whether a row is tried for the first time: retries come back together, and say nothing of how many rows are bad. */
+  /**
+   * Whether a row is tried for the first time. Those that were refused before are looked at first: mostly they are again. And as
+   * they come back together they say nothing of how many rows are bad.
+   */
   readonly isFresh: (index: number) => boolean;
   readonly random: Random;
   /** Finds every row even where most are refused. */
@@ -41,7 +44,7 @@ const FRESH_REFUSED_MIN = 10;
  */
 const LOOK = { passed: -2, most: 17, notMost: -4, rowsMin: 32 };
 
-/** Rows `from` to `to`, exclusive. */
+/** Of the search's order, `from` to `to`, exclusive. */
 interface Range {
   readonly from: number;
   readonly to: number;
@@ -50,6 +53,8 @@ interface Range {
 }
 
 interface Search extends SearchOptions {
+  /** The rows' indexes: those that were refused before stand first. */
+  readonly order: readonly number[];
   readonly freshCount: number;
   readonly refused: RowRefusal[];
   freshRefused: number;
@@ -71,22 +76,29 @@ export type Steps<T> = Generator<Trial, T, TrialResult>;
  * alone: the table may be mended while the search goes on.
  */
 export function* isolate(options: SearchOptions): Steps<Verdict> {
-  let freshCount = 0;
-  for (let index = 0; index < options.count; index++) if (options.isFresh(index)) freshCount++;
-  const open: Range[] = [{ from: 0, to: options.count, known: { refused: options.message } }];
-  const search: Search = { ...options, freshCount, refused: [], freshRefused: 0, open, hasPassed: false, lookAt: FRESH_REFUSED_MIN };
+  const search = createSearch(options);
   for (let range = search.open.pop(); range !== undefined; range = search.open.pop()) {
     const isOne = range.to - range.from === 1;
     // Nothing is left to be tried of what is known of several rows: it is in one half of them.
     const isKnown = isOne ? typeof range.known === 'object' : range.known !== 'nothing';
-    const message = isKnown ? messageOf(range) : yield* tryRows(search, span(range));
+    const message = isKnown ? messageOf(range) : yield* tryRows(search, rowsOf(search, range));
     if (message === undefined) continue;
-    if (isOne) note(search, { index: range.from, message });
+    if (isOne) note(search, { index: search.order[range.from] ?? range.from, message });
     else yield* halve(search, range);
     if (options.toTheEnd && isMost(search)) search.open = search.open.flatMap(singles);
     else if (isMost(search) || (yield* looksLikeMost(search))) return yield* judge(search, { kind: 'most', known: search.refused });
   }
   return yield* judge(search, { kind: 'rows', refused: search.refused, isMost: isMost(search) });
+}
+
+function createSearch(options: SearchOptions): Search {
+  const fresh: number[] = [];
+  const before: number[] = [];
+  for (let index = 0; index < options.count; index++) (options.isFresh(index) ? fresh : before).push(index);
+  const order = [...before, ...fresh];
+  const open: Range[] = [{ from: 0, to: options.count, known: { refused: options.message } }];
+  const counts = { freshCount: fresh.length, freshRefused: 0, lookAt: FRESH_REFUSED_MIN };
+  return { ...options, ...counts, order, open, refused: [], hasPassed: false };
 }
 
 function messageOf({ known }: Range): string {
@@ -101,10 +113,15 @@ function* tryRows(search: Search, rows: readonly number[]): Steps<string | undef
   return undefined;
 }
 
-/** Of rows known to hold a refused one: the smaller half is tried; the other is told by that, or comes later. */
+/**
+ * Of rows known to hold a refused one: the first half is tried, or only those of it that were refused before; the rest is told
+ * by that, or comes later.
+ */
 function* halve(search: Search, { from, to }: Range): Steps<void> {
-  const middle = from + Math.floor((to - from) / 2);
-  const refused = yield* tryRows(search, span({ from, to: middle }));
+  const firstFresh = search.count - search.freshCount;
+  const half = from + Math.floor((to - from) / 2);
+  const middle = from < firstFresh ? Math.min(firstFresh, half) : half;
+  const refused = yield* tryRows(search, rowsOf(search, { from, to: middle }));
   search.open.push({ from: middle, to, known: refused === undefined ? 'inferred' : 'nothing' });
   if (refused !== undefined) search.open.push({ from, to: middle, known: { refused } });
 }
@@ -125,7 +142,7 @@ function isMost({ freshRefused, freshCount }: Search): boolean {
 function* looksLikeMost(search: Search): Steps<boolean> {
   if (search.toTheEnd || search.freshRefused < search.lookAt) return false;
   search.lookAt *= 2;
-  const rest = search.open.flatMap(span).filter(search.isFresh);
+  const rest = search.open.flatMap((range) => rowsOf(search, range)).filter(search.isFresh);
   const couldBeMost = (search.freshRefused + rest.length) * 2 > search.freshCount;
   if (!couldBeMost || rest.length < LOOK.rowsMin) return false;
   // As long as it pays: the search itself would take more.
@@ -151,10 +168,11 @@ function* judge(search: Search, verdict: Verdict): Steps<Verdict> {
   return kind === 'taken' ? verdict : { kind: 'everything', known: search.refused };
 }
 
-function span({ from, to }: Pick<Range, 'from' | 'to'>): number[] {
-  return Array.from({ length: to - from }, (_, index) => from + index);
+function rowsOf({ order }: Search, { from, to }: Pick<Range, 'from' | 'to'>): readonly number[] {
+  return order.slice(from, to);
 }
 
-function singles(range: Range): Range[] {
-  return range.to - range.from === 1 ? [range] : span(range).map((from) => ({ from, to: from + 1, known: 'nothing' }));
+function singles({ from, to, known }: Range): Range[] {
+  if (to - from === 1) return [{ from, to, known }];
+  return Array.from({ length: to - from }, (_, index) => ({ from: from + index, to: from + index + 1, known: 'nothing' }));
 }

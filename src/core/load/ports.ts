@@ -198,9 +198,13 @@ export interface Warehouse {
    */
   flush(request: FlushRequest): Promise<FlushOutcome>;
   /**
-   * Would the table take these rows? Stages them, inserts what the table lacks, and rolls back: nothing is written, and
-   * the ledger is not moved.
-   * @returns how many of them it lacks: of the others nothing was tried
+   * Which of these rows stand in the table already, by id: a flush leaves them out, whatever the table refuses.
+   * @throws {GbxError} of class `row` where not even the stage takes them; of another class, it says nothing of the rows.
+   */
+  findLoaded(rows: readonly Exposure[]): Promise<ReadonlySet<string>>;
+  /**
+   * Would the table take these rows, which it lacks? Inserts them and rolls back: nothing is written, and the ledger is not moved.
+   * @returns how many of them it lacks after all: of the others nothing was tried
    * @throws {GbxError} of class `row` where they are refused; of another class, it says nothing of the rows.
    */
   tryRows(rows: readonly Exposure[]): Promise<number>;

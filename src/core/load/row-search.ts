@@ -8,6 +8,8 @@ import { isolate, type RowRefusal, type Steps, type Trial, type TrialResult, typ
 import { giveBack, type RefusedRow } from './refusals.ts';
 
 export interface RowSearch {
+  /** Ids of rows that stand in the table: nothing is to be tried of them. Undefined before the first trial. */
+  loaded: ReadonlySet<string> | undefined;
   readonly steps: Steps<Verdict>;
   next: IteratorResult<Trial, Verdict>;
 }
@@ -38,7 +40,7 @@ export function startSearch(work: Work, refusal: GbxError, { random, allowance }
     random,
     toTheEnd: batch.records !== undefined && allowance.left >= Math.max(batch.recordCount, ALLOWANCE_MIN),
   });
-  work.search = { steps, next: steps.next() };
+  work.search = { loaded: undefined, steps, next: steps.next() };
 }
 
 /** One trial, or what follows from all of them. @throws {GbxError} an outage, or what the consumer now holds for */
@@ -48,8 +50,11 @@ export async function searchOn(deps: FlushDeps, work: Work, context: FlushContex
   if (search.next.done !== true) {
     const trial = search.next.value;
     const { exposures } = work.batch;
-    const rowsTried = (rows: readonly number[]): Exposure[] => rows.flatMap((index) => exposures[index] ?? []);
-    const result = trial.kind === 'control' ? await tryControl(deps) : await tryRows(deps, rowsTried(trial.rows));
+    search.loaded ??= await findLoaded(deps, exposures);
+    const { loaded } = search;
+    const lacking = (rows: readonly number[]): Exposure[] =>
+      rows.flatMap((index) => exposures[index] ?? []).filter(({ exposureId }) => !loaded.has(exposureId));
+    const result = trial.kind === 'control' ? await tryControl(deps) : await tryRows(deps, lacking(trial.rows));
     work.trials++;
     search.next = search.steps.next(result);
     return undefined;
@@ -151,8 +156,20 @@ function stuckError({ batch }: Work, { kind, known }: Exclude<Verdict, { kind: '
   });
 }
 
+/** Asked once a search: comparing with the table is most of what a trial would cost. @throws {GbxError} what says nothing of the rows */
+async function findLoaded({ warehouse }: FlushDeps, rows: readonly Exposure[]): Promise<ReadonlySet<string>> {
+  try {
+    return await warehouse.findLoaded(rows);
+  } catch (error) {
+    // By the trials then: a row that stands in the table is tried like the others.
+    if (error instanceof GbxError && error.code === 'GBX_ROW_REFUSED') return new Set();
+    throw error;
+  }
+}
+
 /** @throws {GbxError} what says nothing of these rows */
 async function tryRows({ warehouse }: FlushDeps, rows: readonly Exposure[]): Promise<TrialResult> {
+  if (rows.length === 0) return { kind: 'taken', lacking: 0 };
   try {
     return { kind: 'taken', lacking: await warehouse.tryRows(rows) };
   } catch (error) {

@@ -70,7 +70,9 @@ export interface ManifestParser {
   end(): ManifestHead;
 }
 
-export function createManifestParser(): ManifestParser {
+/** @param path named in what it throws, where there is one */
+export function createManifestParser(path?: string): ManifestParser {
+  const broken: Broken = (reason, cause) => brokenManifest(path, reason, cause);
   let head: ManifestHead | undefined;
   let lines = 0;
   let listed = 0;
@@ -80,10 +82,10 @@ export function createManifestParser(): ManifestParser {
       lines++;
       if (line === '') return undefined;
       if (head === undefined) {
-        head = parseHead(line, lines);
+        head = parseHead(line, lines, broken);
         return undefined;
       }
-      const { exposure_id, content, outcome } = parseLine(sentSchema, line, lines);
+      const { exposure_id, content, outcome } = parseLine(sentSchema, { line, number: lines, broken });
       listed++;
       return { exposureId: exposure_id, contentHash: content, outcome };
     },
@@ -95,13 +97,21 @@ export function createManifestParser(): ManifestParser {
   };
 }
 
-function parseHead(line: string, number: number): ManifestHead {
-  const { run_id, start_ms, end_ms, count } = parseLine(headSchema, line, number);
+type Broken = (reason: string, cause?: unknown) => GbxError;
+
+function parseHead(line: string, number: number, broken: Broken): ManifestHead {
+  const { run_id, start_ms, end_ms, count } = parseLine(headSchema, { line, number, broken });
   if (count < 0) throw broken('the run that wrote it has not ended, or was killed');
   return { runId: run_id, startMs: start_ms, ...(end_ms === undefined ? {} : { endMs: end_ms }), count };
 }
 
-function parseLine<T>(schema: z.ZodType<T>, line: string, number: number): T {
+interface NumberedLine {
+  readonly line: string;
+  readonly number: number;
+  readonly broken: Broken;
+}
+
+function parseLine<T>(schema: z.ZodType<T>, { line, number, broken }: NumberedLine): T {
   let value: unknown;
   try {
     value = JSON.parse(line);
@@ -113,8 +123,8 @@ function parseLine<T>(schema: z.ZodType<T>, line: string, number: number): T {
   return parsed.data;
 }
 
-function broken(reason: string, cause?: unknown): GbxError {
-  return new GbxError('GBX_USAGE', `Cannot read the manifest as ${reason}`, {
+function brokenManifest(path: string | undefined, reason: string, cause: unknown): GbxError {
+  return new GbxError('GBX_USAGE', `Cannot read the manifest ${path === undefined ? '' : `${path} `}as ${reason}`, {
     cause,
     hint: 'give the file that `gbx smoke --manifest` or `gbx produce --manifest` wrote, whole',
   });

@@ -1,6 +1,7 @@
 // What a verification is asked, and with what it works.
 import type { Clock } from '../clock.ts';
 import type { LedgerScope } from '../load/ports.ts';
+import type { ManifestHead } from '../traffic/manifest.ts';
 import type { Logs, VerifyWarehouse } from './ports.ts';
 import type { Place } from './range.ts';
 import type { OnProgress } from './scan.ts';
@@ -14,6 +15,8 @@ export interface VerifyPlan {
   readonly to: Place | undefined;
   /** Lines of a manifest, to be read more than once; without it the topic says what must be there. */
   readonly manifest: (() => AsyncIterable<string>) | undefined;
+  /** Of a manifest that was read whole already, and found right; absent: it is read first. */
+  readonly manifestHead?: ManifestHead | undefined;
   /** How many exposures of a kind are listed. */
   readonly idsMax: number;
   /** Exposures of one pass: more take several, for the memory. @default 2,000,000 */

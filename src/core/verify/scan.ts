@@ -71,12 +71,18 @@ export async function scanLetters(
   }
 }
 
+interface ManifestScan extends Reading {
+  readonly onSent: (sent: SentExposure) => void;
+  /** To be named where it is wrong. */
+  readonly path?: string;
+}
+
 /** @throws {GbxError} GBX_USAGE for a manifest that is none, or is not whole */
 export async function scanManifest(
   lines: AsyncIterable<string>,
-  { onSent, signal, onProgress }: Reading & { onSent: (sent: SentExposure) => void },
+  { onSent, path, signal, onProgress }: ManifestScan,
 ): Promise<ManifestHead> {
-  const parser = createManifestParser();
+  const parser = createManifestParser(path);
   let taken = 0;
   for await (const line of lines) {
     const sent = parser.take(line);

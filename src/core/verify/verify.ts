@@ -91,11 +91,11 @@ async function answer(plan: VerifyPlan, deps: VerifyDeps): Promise<Omit<VerifyRe
 
 /** Before anything long: a manifest that is torn is told of at once. */
 async function checkManifest(
-  { manifest }: VerifyPlan,
+  { manifest, manifestHead }: VerifyPlan,
   deps: VerifyDeps,
 ): Promise<{ runId: string | undefined; count: number | undefined }> {
   if (manifest === undefined) return { runId: undefined, count: undefined };
-  const { runId, count } = await scanManifest(manifest(), { ...deps, onSent: () => undefined });
+  const { runId, count } = manifestHead ?? (await scanManifest(manifest(), { ...deps, onSent: () => undefined }));
   return { runId, count };
 }
 

@@ -147,6 +147,9 @@ export function fakeWarehouse(): FakeWarehouse {
       }
       return { kind: 'loaded', inserted: lacking.length, durations: { stageMs: 0, lockMs: 0, insertMs: 0, commitMs: 0 } };
     },
+    async findLoaded(rows) {
+      return new Set(rows.map(({ exposureId }) => exposureId).filter((id) => this.table.includes(id)));
+    },
     async tryRows(rows) {
       this.tried.push(rows);
       const error = this.trialErrors.shift();

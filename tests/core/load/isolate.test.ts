@@ -43,13 +43,17 @@ describe('isolate()', () => {
       fc.record({
         count: fc.constant(count),
         bad: fc.uniqueArray(fc.nat(count - 1), { minLength: 1, maxLength: Math.max(1, Math.min(60, Math.floor(count / 2))) }),
+        before: fc.uniqueArray(fc.nat(count - 1), { maxLength: 60 }),
         seed: fc.nat(1_000),
       }),
     );
     fc.assert(
-      fc.property(cases, ({ count, bad, seed }) => {
+      fc.property(cases, ({ count, bad, before, seed }) => {
         const refused = new Set(bad);
-        const { verdict, attempts } = search({ count, refuses: (index) => refused.has(index), seed });
+        const isFresh = (index: number): boolean => !before.includes(index);
+        // Otherwise it is the table, see below.
+        fc.pre(bad.filter(isFresh).length * 2 <= count - before.length);
+        const { verdict, attempts } = search({ count, refuses: (index) => refused.has(index), isFresh, seed });
         expect(verdict.kind).toBe('rows');
         expect(indexes(verdict)).toEqual([...refused].sort((a, b) => a - b));
         expect(attempts).toBeLessThanOrEqual(2 * bad.length * Math.log2(count) + 2);
@@ -126,6 +130,17 @@ describe('isolate()', () => {
     expect(search({ count: 40, refuses: (index) => index < 30, isFresh }).verdict).toMatchObject({ kind: 'rows', isMost: false });
     expect(search({ count: 30, refuses: all, isFresh }).verdict).toMatchObject({ kind: 'rows', isMost: false });
     expect(search({ count: 60, refuses: all, isFresh }).verdict.kind).toBe('most');
+  });
+
+  it('takes two attempts a row for rows that were refused before, wherever they stand', () => {
+    const before = new Set([3, 100, 400, 401, 777]);
+    const isFresh = (index: number): boolean => !before.has(index);
+    const refusedAgain = search({ count: 1_000, refuses: (index) => before.has(index), isFresh });
+    expect(indexes(refusedAgain.verdict)).toEqual([...before]);
+    expect(refusedAgain.attempts).toBeLessThanOrEqual(2 * before.size + 2);
+    const oneMore = search({ count: 1_000, refuses: (index) => before.has(index) || index === 500, isFresh });
+    expect(indexes(oneMore.verdict)).toEqual([3, 100, 400, 401, 500, 777]);
+    expect(oneMore.attempts).toBeLessThanOrEqual(2 * before.size + 2 * Math.log2(1_000) + 2);
   });
 
   it('goes to the end where it is told to, row by row once most are refused', () => {

@@ -10,7 +10,7 @@ const FIRST_SEED = Number(process.env['GBX_SIM_FIRST_SEED'] ?? 1);
 /** Rarer ones show in long runs only. */
 const LONG_RUN_SEEDS = 1_000;
 
-const STEPS = ['open', 'offsets', 'claim', 'flush', 'tryRows', 'readLedger', 'requeue', 'dead letters', 'commit'];
+const STEPS = ['open', 'offsets', 'claim', 'flush', 'findLoaded', 'tryRows', 'readLedger', 'requeue', 'dead letters', 'commit'];
 
 /** What must have happened in any run: faults, and the paths that they lead to. */
 const OFTEN = [

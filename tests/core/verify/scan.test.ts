@@ -64,6 +64,19 @@ describe('scanLetters()', () => {
 });
 
 describe('scanManifest()', () => {
+  it('names the file that is none', async () => {
+    const lines = async function* () {
+      yield 'hello';
+    };
+    const options = { ...quiet, onSent: () => undefined };
+    await expect(scanManifest(lines(), { ...options, path: 'sent.ndjson' })).rejects.toMatchObject({
+      code: 'GBX_USAGE',
+      message: 'Cannot read the manifest sent.ndjson as line 1 is not JSON',
+    });
+    await expect(scanManifest(lines(), options)).rejects.toThrow('Cannot read the manifest as line 1 is not JSON');
+    await expect(scanManifest(manifestOf([])(), { ...options, path: 'sent.ndjson' })).resolves.toMatchObject({ count: 0 });
+  });
+
   it('tells its head, then each exposure', async () => {
     const told: string[] = [];
     const head = await scanManifest(manifestOf([sentOf(exposure('a')), sentOf(exposure('b'))])(), {

@@ -30,6 +30,8 @@ export function createWarehouse(world: World, process: Process): Warehouse {
       process.search = undefined;
       return ask('flush', () => withLock(world, () => flush(world, process, request)));
     },
+    findLoaded: (rows) =>
+      ask('findLoaded', async () => new Set(rows.map(({ exposureId }) => exposureId).filter((id) => world.table.has(id)))),
     tryRows: async (rows) => {
       const { refusal, lacking } = await ask('tryRows', async () => {
         const lacking = rows.filter(({ exposureId }) => !world.table.has(exposureId));
