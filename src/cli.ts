@@ -114,7 +114,29 @@ function openTerminal(): Terminal | undefined {
     onLeave: (restore) => {
       leaveTerminal = restore;
     },
+    onStop: watchStops,
+    // To all of the group, as the terminal does it: a shell waits for npm, not for what npm has started.
+    stop: () => void process.kill(0, 'SIGTSTP'),
   };
+}
+
+/** A stop by the shell's rules, with the terminal given back for as long. */
+function watchStops({ leave: leaveFor, enter }: { readonly leave: () => void; readonly enter: () => void }): void {
+  const goOn = (): void => {
+    // Only who has the terminal is told of another size: it is looked at now.
+    process.kill(process.pid, 'SIGWINCH');
+    enter();
+  };
+  const stop = (): void => {
+    leaveFor();
+    // With the effect that it has by itself: it comes back from there when a shell lets it go on, or at once where none could.
+    process.off('SIGTSTP', stop);
+    process.kill(process.pid, 'SIGTSTP');
+    process.on('SIGTSTP', stop);
+    goOn();
+  };
+  process.on('SIGTSTP', stop);
+  process.on('SIGCONT', goOn);
 }
 
 function runtimeFacts(): RuntimeFacts {

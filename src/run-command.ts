@@ -27,6 +27,10 @@ export interface Terminal {
   readonly isUnicode: boolean;
   /** `restore` is called, synchronously, on ways out that do not unwind: a crash, a second signal. */
   onLeave(restore: () => void): void;
+  /** Around a stop of the process, as by Ctrl-Z in a shell: before it, and when it goes on; the latter also where nothing told before. */
+  onStop(around: { readonly leave: () => void; readonly enter: () => void }): void;
+  /** What Ctrl-Z does where it is no key. */
+  stop(): void;
 }
 
 /** What runs this process: for `gbx doctor` and its bundle. */

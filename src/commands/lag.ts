@@ -1,6 +1,7 @@
 // `gbx lag`: how far loading is behind, in one look, a few, or again and again; and checks of it for CI and probes.
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
 import { asGbxError, EXIT, GbxError } from '../core/errors.ts';
+import { assertLagFlags } from '../core/lag/assert-flags.ts';
 import type { AssessOptions, LagReport } from '../core/lag/assess.ts';
 import { type Choice, choosePartitions, SORT_KEYS } from '../core/lag/choose.ts';
 import { toDocument } from '../core/lag/document.ts';
@@ -217,13 +218,10 @@ function showExplanation({ stdout }: CommandContext, { report, wishes, window }:
 }
 
 function readWishes({ options, config }: CommandContext): Wishes {
+  assertLagFlags(options);
   const allowedLag = numberOf(options['allowedLag']) ?? 0;
   const seconds = numberOf(options['maxLagSeconds']);
   const mode = options['watch'] === true ? 'watch' : options['wait'] === true ? 'wait' : 'once';
-  if (options['watch'] === true && options['wait'] === true)
-    throw new GbxError('GBX_USAGE', '--watch never ends and --wait does: give one of them');
-  if (options['explain'] !== undefined && mode !== 'once')
-    throw new GbxError('GBX_USAGE', '--explain is of one look: give it with --sample');
   return {
     mode,
     form: options['json'] === true ? 'json' : (options['output'] as Form),

@@ -6,11 +6,11 @@ export const lag: CommandEntry = {
   name: 'lag',
   summary: 'Say how far loading is behind, why, and whether it gets better',
   description:
-    'By the ledger where the warehouse is configured, else by the consumer group. Exit 0: within the limits given; 1: beyond one; 69: cannot tell; 124: --wait ran out of time.',
+    'By the ledger where the warehouse is configured, else by the consumer group. Exit 0: within the limits given; 1: beyond one; 69, 77, 78: it cannot be told; 124: --wait ran out of time.',
   options: [
     { flags: '--sample <time>', type: 'duration', about: 'Look for this long, for rates, ETA and all verdicts; without it once.' },
-    { flags: '-w, --watch', about: 'Look again and again, until a signal.' },
-    { flags: '--interval <time>', type: 'duration', about: 'Pause between two looks of --watch (2s) and --wait (500ms).' },
+    { flags: '-w, --watch', about: 'Look again and again, until a signal; on a terminal as a live view, which q leaves.' },
+    { flags: '--interval <time>', type: 'duration', about: 'Pause between two looks: with --watch (2s) or --wait (500ms).' },
     { flags: '--explain <partition>', type: 'count', about: 'Show the samples of a partition, and the rule behind its verdict.' },
     { flags: '--by <what>', choices: ['ledger', 'group'], about: 'Count from the ledger, or from the committed offsets of the group.' },
     { flags: '--max-lag <records>', type: 'count', about: 'Exit 1 when more records than this are not loaded.' },
@@ -26,7 +26,7 @@ export const lag: CommandEntry = {
     {
       flags: '--stall-after <time>',
       type: 'duration',
-      about: 'Standing still for longer is a stall; without it, three batches, 20s at least.',
+      about: 'Standing still for longer is a stall; without it, three of the loader’s own gaps, 20s at least.',
     },
     { flags: '--only-lagging', about: 'Show partitions that lag only.' },
     {

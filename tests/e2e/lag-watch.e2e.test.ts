@@ -21,7 +21,7 @@ const LEAVE = '\u001b[?7h\u001b[?25h\u001b[?1049l';
 const FAKE_TTY = `
   const write = process.stdout.write.bind(process.stdout);
   Object.assign(process.stdout, { isTTY: true, columns: 80, rows: 24, write: (text) => write(text + '\\n') });
-  Object.assign(process.stdin, { isTTY: true, setRawMode: (isRaw) => write('<raw ' + isRaw + '>\\n') });
+  Object.assign(process.stdin, { isTTY: true, setRawMode: (isRaw) => { write('<raw ' + isRaw + '>\\n'); return process.stdin; } });
   process.on('SIGUSR2', () => { throw new Error('made to crash'); });`;
 
 function preload(source: string): Env {
@@ -93,6 +93,25 @@ describe('gbx lag --watch on a terminal', () => {
         .match(/<raw \w+>/gu)
         ?.at(-1),
     ).toBe('<raw false>');
+  });
+
+  test('gives the terminal back while it is stopped, and draws anew when it goes on, also where nothing told of the stop', async () => {
+    await using pipeline = await openQuiet();
+    await using child = await watch(pipeline.kafka);
+    await untilDrawn(child, '● live');
+    child.signal('SIGTSTP');
+    await eventually('the terminal given back', async () => child.stdout().split(LEAVE).length === 2);
+    child.signal('SIGCONT');
+    await eventually('the terminal taken again', async () => /● live/u.test(child.stdout().split(LEAVE)[1]?.split(ENTER)[1] ?? ''));
+    expect(child.stdout()).toMatch(/<raw false>[\s\S]*<raw true>\n[^<]*$/u);
+    const entered = (): number => child.stdout().split(ENTER).length;
+    const before = entered();
+    child.signal('SIGSTOP');
+    child.signal('SIGCONT');
+    await eventually('the whole drawn anew', async () => entered() > before);
+    child.write('q');
+    expect(await child.exit()).toMatchObject({ code: 0 });
+    expect(leftBehind(child)).toMatch(/^gbx lag /u);
   });
 
   test('gives the terminal back when it crashes, before it says why', async () => {

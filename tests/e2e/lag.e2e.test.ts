@@ -36,6 +36,13 @@ async function commit(pipeline: Pipeline, offsets: readonly (readonly [number, b
 }
 
 describe('gbx lag where something is missing', () => {
+  test('ends with 2 for a flag that would say nothing, before it connects to anything', async () => {
+    const env = { KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:1' };
+    for (const flag of ['--interval', '--timeout', '--stable-for']) {
+      expect(await lag({ env }, flag, '1s')).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining(`${flag} alone`) });
+    }
+  });
+
   test('ends with 69, 78 and 78 without brokers that answer, for an unknown topic and for an unknown group', async () => {
     await using pipeline = await openPipeline();
     const kafka = withoutWarehouse(pipeline);

@@ -48,11 +48,24 @@ interface Where {
   readonly pageRows: number;
   /** Monotonic. */
   readonly elapsedMs: number;
+  /** Absent: all of the help is in sight. */
+  readonly help?: HelpWhere;
 }
 
-export function afterKey(state: LiveState, action: KeyAction, { pageRows, elapsedMs }: Where): LiveState {
+interface HelpWhere {
+  /** The last line that it can begin with. */
+  readonly topMax: number;
+  /** Lines in sight. */
+  readonly rows: number;
+}
+
+export function afterKey(state: LiveState, action: KeyAction, { pageRows, elapsedMs, help }: Where): LiveState {
   const { gaze } = state;
   const look = (change: Partial<Gaze>): LiveState => ({ ...state, gaze: { ...gaze, ...change } });
+  if (gaze.isHelp && help !== undefined) {
+    const helpTop = helpTopAfter(action, gaze.helpTop ?? 0, help);
+    if (helpTop !== undefined) return look({ helpTop });
+  }
   switch (action.kind) {
     case 'move':
       return moved(state, (index) => index + action.by);
@@ -61,7 +74,7 @@ export function afterKey(state: LiveState, action: KeyAction, { pageRows, elapse
     case 'edge':
       return moved(state, (_, last) => (action.to === 'first' ? 0 : last));
     case 'help':
-      return look({ isHelp: !gaze.isHelp });
+      return look({ isHelp: !gaze.isHelp, helpTop: 0 });
     case 'filter':
       return look({ isTyping: true, isHelp: false, page: 'table' });
     case 'type':
@@ -86,8 +99,20 @@ export function afterKey(state: LiveState, action: KeyAction, { pageRows, elapse
       return look({ intervalMs: Math.min(Math.max(gaze.intervalMs * action.times, INTERVAL_MS_MIN), INTERVAL_MS_MAX) });
     case 'quit':
     case 'poll':
+    case 'stop':
       return state;
   }
+}
+
+/** Keys that move move the help while not all of it is in sight; undefined for others. */
+function helpTopAfter(action: KeyAction, before: number, { topMax, rows }: HelpWhere): number | undefined {
+  // The terminal may have grown since.
+  const from = Math.min(before, topMax);
+  const inReach = (top: number): number => Math.min(Math.max(top, 0), topMax);
+  if (action.kind === 'move') return inReach(from + action.by);
+  if (action.kind === 'page') return inReach(from + action.by * Math.max(rows - 1, 1));
+  if (action.kind === 'edge') return action.to === 'first' ? 0 : topMax;
+  return undefined;
 }
 
 function moved(state: LiveState, to: (index: number, last: number) => number): LiveState {

@@ -2,7 +2,7 @@
 
 export type KeyAction =
   | { readonly kind: 'quit'; readonly isInterrupt: boolean }
-  | { readonly kind: 'help' | 'filter' | 'enter' | 'back' | 'erase' | 'pause' | 'only-lagging' | 'delta' | 'reverse' | 'poll' }
+  | { readonly kind: 'help' | 'filter' | 'enter' | 'back' | 'erase' | 'pause' | 'only-lagging' | 'delta' | 'reverse' | 'poll' | 'stop' }
   | { readonly kind: 'type'; readonly text: string }
   | { readonly kind: 'move'; readonly by: number }
   | { readonly kind: 'page'; readonly by: 1 | -1 }
@@ -54,7 +54,11 @@ const CONTROLS: Readonly<Record<string, KeyAction>> = {
   '\b': { kind: 'erase' },
   '\u007f': { kind: 'erase' },
   '\u0003': { kind: 'quit', isInterrupt: true },
+  '\u001a': { kind: 'stop' },
 };
+
+/** As Ink names them with `ctrl`. */
+const CONTROL_LETTERS: Readonly<Record<string, KeyAction>> = { c: { kind: 'quit', isInterrupt: true }, z: { kind: 'stop' } };
 
 export interface HelpKey {
   readonly keys: string;
@@ -79,13 +83,14 @@ export const HELP_KEYS: readonly HelpKey[] = [
   { keys: 'p Space', about: 'hold the picture; looks go on', short: 'pause' },
   { keys: '+ -', about: 'pause between looks x2, /2', short: 'interval' },
   { keys: 'R', about: 'look now' },
+  { keys: 'Ctrl-Z', about: 'stop; fg goes on' },
 ];
 
 /** What a key wants; undefined: nothing. While a filter is typed, letters are text. */
 export function readKey(input: string, key: PressedKey, { isTyping }: { readonly isTyping: boolean }): KeyAction | undefined {
   const control = CONTROLS[input];
   if (control !== undefined) return control;
-  if (key.ctrl) return input === 'c' ? { kind: 'quit', isInterrupt: true } : undefined;
+  if (key.ctrl) return CONTROL_LETTERS[input];
   if (key.return) return { kind: 'enter' };
   if (key.escape) return { kind: 'back' };
   if (key.upArrow) return { kind: 'move', by: -1 };

@@ -39,6 +39,8 @@ export interface Shown {
 export interface Gaze {
   readonly page: 'table' | 'partition';
   readonly isHelp: boolean;
+  /** First line of the help that is in sight, where not all is. @default 0 */
+  readonly helpTop?: number;
   readonly selected: number;
   readonly sort: SortKey;
   readonly isReversed: boolean;

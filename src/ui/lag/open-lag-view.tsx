@@ -4,6 +4,7 @@ import { render } from 'ink';
 import type { Clock } from '../../core/clock.ts';
 import { type Frame, LagFrame, withLines } from './frame.tsx';
 import { afterKey } from './gaze.ts';
+import { helpReach } from './help-page.ts';
 import { type KeyAction, type PressedKey, readKey } from './keys.ts';
 import {
   type Failure,
@@ -25,6 +26,8 @@ export interface LagViewActions {
   readonly quit: (options: { readonly isInterrupt: boolean }) => void;
   readonly pollNow: () => void;
   readonly setInterval: (intervalMs: number) => void;
+  /** Ctrl-Z: the process is to stop until its shell makes it go on. Absent: the key does nothing. */
+  readonly stop?: () => void;
 }
 
 export interface LagViewOptions {
@@ -43,6 +46,10 @@ export interface LagView extends AsyncDisposable {
   readonly warn: (text: string) => void;
   /** Gives the terminal back at once; for ways out that do not unwind. Harmless twice. */
   readonly restore: () => void;
+  /** Gives the terminal back for a stop of the process. */
+  readonly leave: () => void;
+  /** Takes it again, whatever was done with it meanwhile, and draws anew. */
+  readonly enter: () => void;
   /** Rejects where the view itself fails. */
   readonly failed: Promise<never>;
   /** Three lines for the normal screen. */
@@ -73,8 +80,11 @@ export function openLagView(first: Look, options: LagViewOptions): LagView {
   const act = (action: KeyAction): void => {
     if (action.kind === 'quit') actions.quit(action);
     if (action.kind === 'poll') actions.pollNow();
+    if (action.kind === 'stop') actions.stop?.();
     const { intervalMs } = state.gaze;
-    change(afterKey(state, action, { pageRows: pageRowsOf(screen.size().rows), elapsedMs: clock.elapsed() }));
+    const size = screen.size();
+    const help = helpReach(size);
+    change(afterKey(state, action, { pageRows: pageRowsOf(size.rows), elapsedMs: clock.elapsed(), ...(help && { help }) }));
     if (state.gaze.intervalMs !== intervalMs) actions.setInterval(state.gaze.intervalMs);
   };
   const hasKeys = input.isTTY === true;
@@ -99,6 +109,17 @@ export function openLagView(first: Look, options: LagViewOptions): LagView {
     fail: (failure) => change(withFailure(state, failure, clock.now())),
     warn: (text) => change(withEvent(state, { atMs: clock.now(), text, role: 'warn' })),
     restore,
+    leave: () => {
+      if (hasKeys) input.setRawMode(false);
+      screen.leave();
+    },
+    enter: () => {
+      if (picture.isStopped()) return;
+      // Twice: a shell has set the terminal its own way, of which the stream knows nothing, and would do nothing.
+      if (hasKeys) input.setRawMode(false).setRawMode(true);
+      screen.enter();
+      picture.changed();
+    },
     failed,
     summary: () => {
       const text = formatSummary(state, clock.elapsed());
@@ -164,6 +185,7 @@ function createPicture({ screen, options: { clock, paint: look }, state }: Pictu
     changed,
     frame: () => frame,
     stop: () => stopping.abort(),
+    isStopped: () => stopping.signal.aborted,
     subscribe: (listener: () => void) => {
       listeners.add(listener);
       return () => void listeners.delete(listener);

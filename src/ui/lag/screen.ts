@@ -18,6 +18,10 @@ export interface Screen extends Disposable {
   readonly frames: NodeJS.WriteStream;
   size(): Size;
   onResize(listener: () => void): void;
+  /** Gives the terminal back until `enter()`; frames meanwhile are not written. */
+  leave(): void;
+  /** Takes it, as it may look like anything by now, and draws the whole of the last frame. */
+  enter(): void;
 }
 
 const ENTER = '\u001b[?1049h\u001b[?7l\u001b[?25l\u001b[2J';
@@ -31,13 +35,19 @@ export function openScreen(output: TerminalOutput, toLines: (frame: string) => r
   let drawn: readonly string[] = [];
   let mustClear = false;
   let isOpen = true;
+  let isAway = false;
+  let last: readonly string[] = [];
   const listeners = new Set<() => void>();
   // A terminal that does not tell its size, as some consoles: 0.
   const size = (): Size => ({ columns: output.columns || 80, rows: output.rows || 24 });
   const draw = (frame: string): void => {
-    if (!isOpen) return;
+    last = toLines(frame);
+    show();
+  };
+  const show = (): void => {
+    if (!isOpen || isAway) return;
     const { columns, rows } = size();
-    const lines = toLines(frame).slice(0, rows);
+    const lines = last.slice(0, rows);
     const changed = Array.from({ length: rows }, (_, row) => {
       const line = lines[row] ?? '';
       if (line === (drawn[row] ?? '')) return '';
@@ -68,11 +78,22 @@ export function openScreen(output: TerminalOutput, toLines: (frame: string) => r
     frames: asTerminal(frames, size),
     size,
     onResize: (listener) => void listeners.add(listener),
+    leave: () => {
+      if (isOpen && !isAway) output.write(LEAVE);
+      isAway = true;
+    },
+    enter: () => {
+      if (!isOpen) return;
+      isAway = false;
+      drawn = [];
+      output.write(ENTER);
+      show();
+    },
     [Symbol.dispose]: () => {
       if (!isOpen) return;
       isOpen = false;
       output.off('resize', resized);
-      output.write(LEAVE);
+      if (!isAway) output.write(LEAVE);
     },
   };
 }

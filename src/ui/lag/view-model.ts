@@ -2,8 +2,9 @@
 // lines as there are rows, none wider than the columns. frame.tsx shows it.
 
 import { layoutHeader } from './header.ts';
+import { layoutHelpAlone, layoutHelpBeside } from './help-page.ts';
 import { HELP_KEYS } from './keys.ts';
-import { clean, cut, fitParts, type Line, pad, plain, span, widthOf } from './line.ts';
+import { clean, cut, fitParts, type Line, plain, span } from './line.ts';
 import type { LiveEvent } from './live-changes.ts';
 import { clock, type LiveState } from './live-state.ts';
 import { layoutPartition } from './partition-page.ts';
@@ -34,7 +35,17 @@ export function layoutScreen(state: LiveState, { columns, rows }: Size, { elapse
   const left = rows - header.length - rule.length - foot.length;
   const eventRows = isSmall ? 0 : eventRowsOf(state, left);
   const body = layoutBody(state, { columns, rows: Math.max(left - eventRows, 1) }, rows);
+  // Where it does not fit beside the numbers it takes their place, but for whose they are and how fresh.
+  if (body === undefined) {
+    const title = layoutHeader(state, { width: columns, rows: 1, elapsedMs });
+    const help = layoutHelpAlone(state.gaze.helpTop ?? 0, { columns, rows: rows - title.length });
+    return filled([...title, ...help], { columns, rows });
+  }
   const lines = [...header, ...rule, ...body, ...layoutEvents(state.events, { columns, rows: eventRows }), ...foot];
+  return filled(lines, { columns, rows });
+}
+
+function filled(lines: readonly Line[], { columns, rows }: Size): readonly Line[] {
   return Array.from({ length: rows }, (_, row) => cut(lines[row] ?? [], columns));
 }
 
@@ -49,22 +60,14 @@ function eventRowsOf({ gaze, now, events }: LiveState, left: number): number {
   return Math.min(Math.max(left - needed, 1), EVENTS_MAX, Math.max(events.length, 1));
 }
 
-function layoutBody(state: LiveState, { columns, rows }: Size, screenRows: number): readonly Line[] {
-  if (state.gaze.isHelp) return layoutHelp({ columns, rows });
+/** As many lines as there are rows; undefined where the help needs more. */
+function layoutBody(state: LiveState, { columns, rows }: Size, screenRows: number): readonly Line[] | undefined {
+  if (state.gaze.isHelp) {
+    const help = layoutHelpBeside({ columns, rows });
+    return help && filled(help, { columns, rows });
+  }
   if (state.gaze.page === 'partition') return layoutPartition(state, { width: columns, rows });
   return layoutTable(state, { width: columns, rows, hasTotal: screenRows >= TOTAL_FROM_ROWS && columns >= 40 });
-}
-
-function layoutHelp({ columns, rows }: Size): readonly Line[] {
-  const keyWidth = Math.max(...HELP_KEYS.map(({ keys }) => keys.length));
-  const entries = HELP_KEYS.map(({ keys, about }) => [...pad(plain(keys, 'strong'), { width: keyWidth }), span(`  ${about}`)]);
-  const width = Math.max(...entries.map(widthOf)) + 3;
-  const across = Math.max(Math.min(Math.floor(columns / width), Math.ceil(entries.length / rows)), 1);
-  const down = Math.ceil(entries.length / across);
-  const lines = Array.from({ length: down }, (_, row) =>
-    Array.from({ length: across }, (__, column) => pad(entries[column * down + row] ?? [], { width })).flat(),
-  );
-  return Array.from({ length: rows }, (_, row) => lines[row] ?? []);
 }
 
 function layoutEvents(events: readonly LiveEvent[], { columns, rows }: Size): readonly Line[] {

@@ -13,6 +13,8 @@ interface LiveOptions {
     readonly input: NodeJS.ReadStream;
     readonly output: TerminalOutput;
     onLeave(restore: () => void): void;
+    onStop(around: { readonly leave: () => void; readonly enter: () => void }): void;
+    stop(): void;
   };
   readonly look: Look;
   readonly gaze: Gaze;
@@ -42,10 +44,19 @@ export async function watchLive(deps: PollDeps, { terminal, look, gaze, breaches
       quit: ({ isInterrupt }: { readonly isInterrupt: boolean }) => ending.abort(isInterrupt ? 'interrupt' : 'quit'),
       pollNow: pacer.wake,
       setInterval: pacer.setInterval,
+      stop: () => terminal.stop(),
     };
     const { input, output } = terminal;
     const opened = openLagView(first, { output, input, paint: look, clock, allowedLag: assess.allowedLag, gaze, actions });
     terminal.onLeave(opened.restore);
+    terminal.onStop({
+      leave: opened.leave,
+      enter: () => {
+        opened.enter();
+        // What was seen is as old as the stop was long.
+        pacer.wake();
+      },
+    });
     onWarnings(opened.warn);
     opened.failed.catch((fault: unknown) => ending.abort(fault));
     return opened;

@@ -21,7 +21,10 @@ export function fakeTerminal(first: Size) {
   };
   const input = Object.assign(new Readable({ read: () => undefined }), {
     isTTY: true,
-    setRawMode: (isRaw: boolean) => void rawModes.push(isRaw),
+    setRawMode(isRaw: boolean) {
+      rawModes.push(isRaw);
+      return this;
+    },
     ref: () => undefined,
     unref: () => undefined,
   }) as unknown as NodeJS.ReadStream;

@@ -35,7 +35,7 @@ const shown = (state: LiveState): number[] => visiblePartitions(state).map(({ sa
 describe('keys', () => {
   test('that mean nothing change nothing', () => {
     expect(press(TWENTY, 'x', 'Tab', 'é', '')).toBe(TWENTY);
-    expect(readKey('z', { ...NO_KEY, ctrl: true }, { isTyping: false })).toBeUndefined();
+    expect(readKey('y', { ...NO_KEY, ctrl: true }, { isTyping: false })).toBeUndefined();
   });
 
   test('q and Ctrl-C quit, also while a filter is typed where q is a letter', () => {
@@ -45,6 +45,37 @@ describe('keys', () => {
       expect(readKey('c', { ...NO_KEY, ctrl: true }, { isTyping })).toEqual({ kind: 'quit', isInterrupt: true });
       expect(readKey('\u0003', NO_KEY, { isTyping })).toEqual({ kind: 'quit', isInterrupt: true });
     }
+  });
+
+  test('Ctrl-Z stops it, also while a filter is typed, and changes nothing of the picture', () => {
+    for (const isTyping of [true, false]) {
+      expect(readKey('z', { ...NO_KEY, ctrl: true }, { isTyping })).toEqual({ kind: 'stop' });
+      expect(readKey('\u001a', NO_KEY, { isTyping })).toEqual({ kind: 'stop' });
+    }
+    expect(press(TWENTY, '\u001a')).toBe(TWENTY);
+  });
+
+  test('that move move the help where not all of it is in sight, and nothing beyond its ends', () => {
+    const where = { pageRows: 1, elapsedMs: 0, help: { topMax: 7, rows: 5 } };
+    const pressed = (state: LiveState, ...names: readonly string[]): LiveState =>
+      names.reduce((before, name) => {
+        const action = readKey(NAMED[name] === undefined ? name : '', { ...NO_KEY, ...NAMED[name] }, before.gaze);
+        return action === undefined ? before : afterKey(before, action, where);
+      }, state);
+    const help = pressed(TWENTY, '?');
+    const topAfter = (...names: readonly string[]): number | undefined => pressed(help, ...names).gaze.helpTop;
+    expect([
+      topAfter('k'),
+      topAfter('j', 'Down', 'k'),
+      topAfter('PgDn'),
+      topAfter('PgDn', 'PgDn'),
+      topAfter('G'),
+      topAfter('G', 'g'),
+    ]).toEqual([0, 1, 4, 7, 7, 0]);
+    expect(pressed(help, 'j', 'j').gaze).toMatchObject({ isHelp: true, selected: 0 });
+    expect(pressed(help, 'G', '?', '?').gaze).toMatchObject({ isHelp: true, helpTop: 0 });
+    // All of it is in sight: they move in the table.
+    expect(press(help, 'j').gaze).toMatchObject({ isHelp: false, selected: 1 });
   });
 
   test.each([

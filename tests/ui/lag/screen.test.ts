@@ -30,3 +30,27 @@ test('openScreen() takes the alternate screen and gives it back once, with curso
   expect(terminal.take()).toEqual(['\u001b[?7h\u001b[?25h\u001b[?1049l']);
   expect(terminal.listeners()).toBe(0);
 });
+
+test('openScreen() given back for a while writes nothing, then takes it again and draws all of the last frame', () => {
+  const terminal = fakeTerminal({ columns: 10, rows: 3 });
+  const screen = openScreen(terminal.output, (frame) => frame.split('\n'));
+  screen.frames.write('one\ntwo');
+  terminal.take();
+  screen.leave();
+  screen.leave();
+  expect(terminal.take()).toEqual(['\u001b[?7h\u001b[?25h\u001b[?1049l']);
+  screen.frames.write('one\nTWO');
+  expect(terminal.take()).toEqual([]);
+  screen.enter();
+  expect(terminal.take()).toEqual([
+    '\u001b[?1049h\u001b[?7l\u001b[?25l\u001b[2J',
+    '\u001b[?2026h\u001b[1;1Hone\u001b[0m\u001b[K\u001b[2;1HTWO\u001b[0m\u001b[K\u001b[?2026l',
+  ]);
+  // Nothing told of this stop: what it looks like is not known all the same.
+  screen.enter();
+  expect(terminal.take().join('')).toContain('TWO');
+  screen.leave();
+  screen[Symbol.dispose]();
+  screen.enter();
+  expect(terminal.take()).toEqual(['\u001b[?7h\u001b[?25h\u001b[?1049l']);
+});

@@ -7,6 +7,7 @@ import { lagSample, MEMBER, OPTIONS } from '../../core/lag/samples.ts';
 export const GAZE: Gaze = {
   page: 'table',
   isHelp: false,
+  helpTop: 0,
   selected: 0,
   sort: 'partition',
   isReversed: false,

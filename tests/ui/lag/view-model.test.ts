@@ -1,6 +1,8 @@
 import { describe, expect, it, test } from 'vitest';
+import { helpReach } from '../../../src/ui/lag/help-page.ts';
+import { HELP_KEYS } from '../../../src/ui/lag/keys.ts';
 import { widthOf } from '../../../src/ui/lag/line.ts';
-import { type LiveState, withFailure } from '../../../src/ui/lag/live-state.ts';
+import { type Gaze, type LiveState, withFailure } from '../../../src/ui/lag/live-state.ts';
 import { paint } from '../../../src/ui/lag/paint.ts';
 import { layoutScreen, type Size } from '../../../src/ui/lag/view-model.ts';
 import { MEMBER } from '../../core/lag/samples.ts';
@@ -10,6 +12,10 @@ const PLAIN = { hasColor: false, isUnicode: true };
 
 function draw(state: LiveState, size: Size, elapsedMs = state.goodAtMs): string[] {
   return layoutScreen(state, size, { elapsedMs }).map((line) => paint(line, PLAIN));
+}
+
+function withGaze(state: LiveState, gaze: Partial<Gaze>): LiveState {
+  return { ...state, gaze: { ...state.gaze, ...gaze } };
 }
 
 const WIDTHS = [20, 40, 60, 80, 120, 200];
@@ -56,6 +62,38 @@ describe('layoutScreen()', () => {
       '▌    0  5,000   ?',
       '     1      0   ●',
     ]);
+  });
+
+  test('has all of the help within reach, and no word of it cut, at any size that has a line for it', () => {
+    const state = stateOf(samplesOf([[5, 0]]));
+    const wanted = HELP_KEYS.flatMap(({ keys, about }) => `${keys} ${about}`.split(' '));
+    for (const size of SIZES.filter(({ rows }) => rows >= 5)) {
+      const topMax = helpReach(size)?.topMax ?? 0;
+      const pages = Array.from({ length: topMax + 1 }, (_, helpTop) => draw(withGaze(state, { isHelp: true, helpTop }), size));
+      const seen = new Set(pages.flatMap((lines) => lines.join(' ').split(/[\s]+/u)));
+      expect({ size, missing: wanted.filter((word) => !seen.has(word)) }).toEqual({ size, missing: [] });
+      // Beyond the end it stays at the end: a terminal that has grown.
+      expect(draw(withGaze(state, { isHelp: true, helpTop: topMax + 7 }), size)).toEqual(pages.at(-1));
+    }
+  });
+
+  test('says what of the help is out of sight, and keeps the state of the picture in sight', () => {
+    const state = stateOf(samplesOf([[5, 0]]), { isHelp: true });
+    const size = { columns: 20, rows: 10 };
+    const first = draw(state, size);
+    expect(first.slice(0, 4)).toEqual(['g  Stable          ●', 'q  quit (Ctrl-C:', '   exit 130)', '?  this help']);
+    expect(first.at(-1)).toMatch(/^↓ \d+ more: j k$/u);
+    const last = draw(withGaze(state, { helpTop: helpReach(size)?.topMax ?? 0 }), size);
+    expect(last.at(-1)).toMatch(/^↑ \d+ more: j k$/u);
+    const inner = draw(withGaze(state, { helpTop: 2 }), size);
+    expect(inner.at(-1)).toMatch(/^↑ 2 {2}↓ \d+: j k$/u);
+  });
+
+  test('keeps the numbers in sight beside the help where there is room', () => {
+    const state = stateOf(samplesOf([[5_000, 0]]), { isHelp: true });
+    expect(draw(state, { columns: 200, rows: 50 }).join('\n')).toMatch(/lag 5,000[\s\S]*quit[\s\S]*look now/u);
+    expect(helpReach({ columns: 80, rows: 24 })).toBeUndefined();
+    expect(helpReach({ columns: 200, rows: 50 })).toBeUndefined();
   });
 
   test.each([

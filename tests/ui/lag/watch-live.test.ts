@@ -20,6 +20,8 @@ function setUp(answers: readonly (number | GbxError | 'never')[]) {
   const stop = new AbortController();
   let looks = 0;
   let leave: (() => void) | undefined;
+  let around: { readonly leave: () => void; readonly enter: () => void } | undefined;
+  let stops = 0;
   const poll = async (): Promise<LagSample> => {
     const answer = answers[Math.min(looks++, answers.length - 1)] ?? 'never';
     if (answer instanceof GbxError) throw answer;
@@ -30,7 +32,12 @@ function setUp(answers: readonly (number | GbxError | 'never')[]) {
   const work = watchLive(
     { poll, window: createLagWindow(), assess: OPTIONS, clock, signal: stop.signal },
     {
-      terminal: { ...terminal, onLeave: (restore) => (leave = restore) },
+      terminal: {
+        ...terminal,
+        onLeave: (restore) => (leave = restore),
+        onStop: (given) => (around = given),
+        stop: () => void stops++,
+      },
       look: { hasColor: false, isUnicode: true },
       gaze: GAZE,
       breaches: () => [],
@@ -60,6 +67,8 @@ function setUp(answers: readonly (number | GbxError | 'never')[]) {
     seen: () => seen + terminal.take().join(''),
     looks: () => looks,
     leave: () => leave?.(),
+    around: () => around,
+    stops: () => stops,
     warn: (text: string) => warn?.(text),
   };
 }
@@ -141,6 +150,34 @@ describe('watchLive()', () => {
     await drawn('lag 5');
     stop.abort();
     await work;
+  });
+
+  test('gives the terminal back while it is stopped, then takes it again, draws all of it and looks at once', async () => {
+    const { work, terminal, drawn, forget, seen, around, stops, looks, clock } = setUp([5]);
+    await drawn('● live');
+    terminal.type('\u001a');
+    await eventually('the stop', async () => stops() === 1);
+    around()?.leave();
+    expect(seen().endsWith(LEAVE)).toBe(true);
+    expect(terminal.rawModes.at(-1)).toBe(false);
+    forget();
+    const before = looks();
+    around()?.enter();
+    expect(terminal.rawModes.slice(-2)).toEqual([false, true]);
+    await drawn(ENTER);
+    await drawn('● live');
+    await eventually('another look', async () => {
+      await clock.advance(0);
+      return looks() > before;
+    });
+    terminal.type('q');
+    await work;
+    terminal.take();
+    // Too late: it is given back for good.
+    around()?.enter();
+    around()?.leave();
+    expect(terminal.take()).toEqual([]);
+    expect(terminal.rawModes.at(-1)).toBe(false);
   });
 
   test('gives the terminal back at once on a way out that does not unwind', async () => {
