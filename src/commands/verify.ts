@@ -1,12 +1,14 @@
 // `gbx verify`: for operators and CI. Opens what it reads, asks core/verify, prints the answer.
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
 import { EXIT, GbxError } from '../core/errors.ts';
+import type { ManifestHead } from '../core/traffic/manifest.ts';
 import { toVerifyDocument } from '../core/verify/document.ts';
 import type { VerifyPlan } from '../core/verify/plan.ts';
 import type { Logs, VerifyWarehouse } from '../core/verify/ports.ts';
 import { type Place, parsePlace } from '../core/verify/range.ts';
+import { type OnProgress, scanManifest } from '../core/verify/scan.ts';
 import { verify } from '../core/verify/verify.ts';
-import { readManifestLines } from '../files/read-manifest.ts';
+import { assertManifestFile, readManifestLines } from '../files/read-manifest.ts';
 import { type KafkaAdmin, openAdmin } from '../kafka/open-admin.ts';
 import { type LogReader, openLogReader } from '../kafka/open-log-reader.ts';
 import type { CommandContext } from '../run-command.ts';
@@ -23,14 +25,16 @@ export async function run(context: CommandContext): Promise<number> {
   const { options, clock, signal, stdout, stderr } = context;
   const isJson = options['json'] === true;
   const asked = readOptions(context);
-  const kafka = kafkaConnection(context, CLIENT);
-  const warehouse = warehouseConnection(context, CLIENT);
-  await using admin = await openAdmin(kafka);
-  await using reader = await openLogReader(kafka);
-  await using rows = openReader(warehouse);
   const line = createStepLine(stderr, { clock, isOn: stderr.isTty && !isJson });
   try {
-    const plan = { ...asked, scope: { ...asked.scope, clusterId: await admin.clusterId() } };
+    // A file that cannot be is told of whether Kafka is there or not.
+    const manifestHead = await readManifest(context, line.show);
+    const kafka = kafkaConnection(context, CLIENT);
+    const warehouse = warehouseConnection(context, CLIENT);
+    await using admin = await openAdmin(kafka);
+    await using reader = await openLogReader(kafka);
+    await using rows = openReader(warehouse);
+    const plan = { ...asked, manifestHead, scope: { ...asked.scope, clusterId: await admin.clusterId() } };
     const deps = { logs: logsOf(admin, reader), warehouse: warehouseOf(rows, warehouse), clock, signal, onProgress: line.show };
     const result = await verify(plan, deps);
     line.clear();
@@ -39,9 +43,20 @@ export async function run(context: CommandContext): Promise<number> {
     const document = toVerifyDocument(plan, result);
     stdout.write(isJson ? `${JSON.stringify(document)}\n` : formatVerifyReport(plan, result));
     return result.isExact ? EXIT.done : EXIT.no;
+  } catch (error) {
+    if (signal.aborted && error === signal.reason) return EXIT.done;
+    throw error;
   } finally {
     line.clear();
   }
+}
+
+/** Reads it whole. @returns undefined without one. @throws {GbxError} GBX_USAGE that names the file */
+async function readManifest({ options, signal }: CommandContext, onProgress: OnProgress): Promise<ManifestHead | undefined> {
+  const path = options['manifest'];
+  if (typeof path !== 'string') return undefined;
+  await assertManifestFile(path);
+  return await scanManifest(readManifestLines(path), { path, signal, onProgress, onSent: () => undefined });
 }
 
 /** All of the plan but the cluster, which only the brokers know. @throws {GbxError} GBX_USAGE */

@@ -78,6 +78,11 @@ describe('gbx verify cannot answer', () => {
     });
     expect(await verify(pipeline, ['--manifest', 'x', '--from', '1h'])).toMatchObject({ code: 2 });
     expect(await verify(pipeline, ['--from', 'yesterday'])).toMatchObject({ code: 2, stderr: expect.stringContaining('--from') });
+    // And before anything is connected to: whoever mistypes a name is not told of the brokers.
+    const away = { env: { ...pipeline.env, KAFKA_BOOTSTRAP_SERVERS: '127.0.0.1:1', DB_PORT: '1' } };
+    for (const path of [join(folder, 'none'), join(folder, 'torn'), folder]) {
+      expect(await verify(away, ['--manifest', path])).toMatchObject({ code: 2, stderr: expect.stringContaining(path) });
+    }
   });
 
   test('a topic that is not there, and a group that the ledger does not know: 78', async () => {

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { readManifestLines } from '../../src/files/read-manifest.ts';
+import { assertManifestFile, readManifestLines } from '../../src/files/read-manifest.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -15,6 +15,24 @@ async function linesOf(path: string): Promise<string[]> {
   for await (const line of readManifestLines(path)) lines.push(line);
   return lines;
 }
+
+test('assertManifestFile() names what is not there, a folder and a pipe', async () => {
+  const none = join(folder, 'none');
+  await expect(assertManifestFile(none)).rejects.toMatchObject({
+    code: 'GBX_USAGE',
+    message: `Cannot read the manifest ${none}`,
+    cause: { code: 'ENOENT' },
+  });
+  await expect(assertManifestFile(folder)).rejects.toMatchObject({
+    code: 'GBX_USAGE',
+    message: `Cannot read the manifest ${folder} as it is a folder`,
+  });
+  const device = '/dev/null';
+  await expect(assertManifestFile(device)).rejects.toMatchObject({ code: 'GBX_USAGE', message: expect.stringContaining(device) });
+  const path = join(folder, 'manifest.ndjson');
+  writeFileSync(path, '');
+  await expect(assertManifestFile(path)).resolves.toBeUndefined();
+});
 
 test('readManifestLines() says which file it cannot read, and why', async () => {
   const path = join(folder, 'none');
