@@ -10,7 +10,7 @@ export const replay: CommandEntry = {
   name: 'replay',
   summary: 'Look at dead letters, and load them or a range of the topic again',
   description:
-    'list, inspect, stats and export look at dead letters; plan, import and range write down what would be loaded again; run --execute and resume do it; status and cancel are about plans. Nothing is written to Kafka without --execute or resume. Exit 0: done; 1: some are not loaded; 75: another replay is running; 124: the first ones were not loaded in time.',
+    'list, inspect, stats and export look at dead letters; plan, import and range write down what would be loaded again; run --execute and resume do it; status and cancel are about plans. Filters (--since to --origin) belong to list, stats, plan and export; --rate to --wait to what runs a plan. Nothing is written to Kafka without --execute or resume. Exit 0: done; 1: some are not loaded; 65, 69, 77, 78: it could not be done; 75: another replay is running; 124: the first ones were not loaded in time.',
   arguments: [
     {
       name: 'action',

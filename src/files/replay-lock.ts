@@ -3,11 +3,13 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { GbxError } from '../core/errors.ts';
-import { openSpoolLock } from './spool-lock.ts';
+import { openSpoolLock, shortPrefix } from './spool-lock.ts';
 
 const RUNNING = 'running.json';
+/** Leads to the socket of the one that runs. */
+const LOCK = 'lock';
 
 export interface ReplayHolder {
   readonly planId: string;
@@ -42,17 +44,46 @@ async function running(folder: string, cause: GbxError): Promise<GbxError> {
   return new GbxError('GBX_REPLAY_RUNNING', `Cannot replay as another one is running: ${who}`, { cause });
 }
 
-/** The one that runs now; undefined where none does. */
+/**
+ * The one that runs now; undefined where nobody listens, and only there: whatever else keeps one from asking may be a run.
+ * @throws {GbxError} GBX_CONFIG that names the lock
+ */
 export async function findRunning(folder: string): Promise<ReplayHolder | undefined> {
-  const isHeld = await new Promise<boolean>((done) => {
-    const socket = connect(join(folder, 'lock'));
+  const failure = await askLock(folder);
+  // It refuses nobody whose queue of callers is full.
+  if (failure === undefined || failure.code === 'EAGAIN') return await readHolder(folder);
+  if (failure.code === 'ECONNREFUSED' || failure.code === 'ENOENT') return undefined;
+  const reason = failure.code ?? failure.message;
+  throw new GbxError('GBX_CONFIG', `Cannot tell whether a replay is running: ${reason} at ${join(folder, LOCK)}`, {
+    cause: failure,
+    hint: 'give the folder of plans, as a user who may read and write there: GBX_REPLAY_DIR',
+  });
+}
+
+/** @returns why nobody answered; undefined where somebody listens */
+async function askLock(folder: string): Promise<NodeJS.ErrnoException | undefined> {
+  try {
+    const { prefix, close } = await shortPrefix(resolve(folder));
+    try {
+      return await knock(join(prefix, LOCK));
+    } finally {
+      await close();
+    }
+  } catch (error) {
+    const cause = error instanceof GbxError ? error.cause : error;
+    return cause instanceof Error ? cause : new Error(String(cause));
+  }
+}
+
+function knock(path: string): Promise<NodeJS.ErrnoException | undefined> {
+  return new Promise((done) => {
+    const socket = connect(path);
     socket.once('connect', () => {
       socket.destroy();
-      done(true);
+      done(undefined);
     });
-    socket.once('error', () => done(false));
+    socket.once('error', (error: NodeJS.ErrnoException) => done(error));
   });
-  return isHeld ? await readHolder(folder) : undefined;
 }
 
 async function readHolder(folder: string): Promise<ReplayHolder | undefined> {

@@ -67,8 +67,8 @@ interface Prefix {
   readonly close: () => Promise<void>;
 }
 
-/** A way to the folder that fits into a socket's path. */
-async function shortPrefix(folder: string): Promise<Prefix> {
+/** A way to the folder that fits into a socket's path. @throws {GbxError} GBX_CONFIG where there is none */
+export async function shortPrefix(folder: string): Promise<Prefix> {
   const nothing = async (): Promise<void> => undefined;
   const fits = (path: string): boolean => Buffer.byteLength(join(path, ownName())) < PATH_BYTES_MAX;
   if (fits(folder)) return { prefix: folder, close: nothing };

@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, open, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { openSpoolFolder } from '../../src/files/spool-disk.ts';
 
 const from = 'GBX_SPOOL_DIR (test)';
@@ -75,4 +75,28 @@ test('a disk names what the system refuses, writes over nothing and follows no l
   await expect(disk.create('elsewhere')).rejects.toMatchObject({ code: 'GBX_SPOOL_FAILED' });
   await expect(disk.read('none', { position: 0, length: 1 })).rejects.toThrow('ENOENT');
   expect(await readFile(join(dir, 'elsewhere'), 'utf8')).toBe('safe');
+});
+
+test('a disk asks the system to make files and folders durable, and says so where it fails', async () => {
+  const handle = await open(dir);
+  const prototype: Pick<typeof handle, 'sync' | 'datasync'> = Object.getPrototypeOf(handle);
+  await handle.close();
+  const [datasync, sync] = [vi.spyOn(prototype, 'datasync'), vi.spyOn(prototype, 'sync')];
+  try {
+    const disk = await openSpoolFolder({ path: join(dir, 'a', 'b'), from }, { isMade: true });
+    // The folders above those that were made.
+    expect(sync).toHaveBeenCalledTimes(2);
+    const file = await disk.create('one.spool');
+    await file.append(Buffer.from('bytes'));
+    expect(datasync).not.toHaveBeenCalled();
+    await file.sync();
+    expect(datasync).toHaveBeenCalledTimes(1);
+    await disk.syncFolder();
+    expect(sync).toHaveBeenCalledTimes(3);
+    datasync.mockRejectedValueOnce(Object.assign(new Error('EIO'), { code: 'EIO' }));
+    await expect(file.sync()).rejects.toMatchObject({ code: 'GBX_SPOOL_FAILED' });
+    await file.close();
+  } finally {
+    vi.restoreAllMocks();
+  }
 });
