@@ -1,7 +1,7 @@
 // What was asked for on the command line of `npm run bench`.
 import { parseArgs } from 'node:util';
 
-const PARTS = ['drain', 'poison', 'idle', 'verify', 'http', 'spool', 'produce', 'lag', 'start'] as const;
+const PARTS = ['drain', 'poison', 'idle', 'verify', 'http', 'spool', 'produce', 'replay', 'lag', 'start'] as const;
 export type Part = (typeof PARTS)[number];
 
 export interface BenchOptions {
@@ -23,7 +23,7 @@ export interface BenchOptions {
   readonly isWritten: boolean;
 }
 
-export const USAGE = `npm run bench -- [drain|poison|idle|http|spool|produce|lag|start|all] [options]
+export const USAGE = `npm run bench -- [drain|poison|idle|verify|http|spool|produce|replay|lag|start|all] [options]
   --records <n>   records to drain                                      300000
   --rows <n>      rows in the full table, 0 leaves its cases out      10000000
   --runs <n>      runs of each drain and HTTP measurement, the median counts 3

@@ -11,6 +11,7 @@ import { type BenchOptions, type Part, parseOptions } from './options.ts';
 import { benchPoison, poisonTables } from './poison.ts';
 import { benchProduce, produceTables } from './produce.ts';
 import { readSelfTimes } from './profile.ts';
+import { benchReplay, replayTables } from './replay.ts';
 import { drainTables, httpTables, startTables } from './report.ts';
 import { benchSpool, spoolTables } from './spool.ts';
 import { openStack, type Stack } from './stack.ts';
@@ -51,6 +52,7 @@ const MEASURES: Readonly<Record<Part, (stack: Stack, options: BenchOptions) => P
   http: async (stack, options) => httpTables(await benchHttp(stack, options)),
   spool: async (stack, options) => spoolTables(await benchSpool(stack, options)),
   produce: async (stack, options) => produceTables(await benchProduce(stack, options)),
+  replay: async (stack, options) => replayTables(await benchReplay(stack, options)),
   lag: async (stack) => lagTables(await benchLag(stack)),
   start: async (stack) => startTables(benchStart(stack.build)),
 };
