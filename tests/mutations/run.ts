@@ -1,18 +1,19 @@
-// `npm run mutations [-- --guard text]`: switches each guard off in a copy of the tree and runs the tests that must fail then.
-// A guard that nothing misses is no guard, or has no test. Exit 0 when every mutant is killed, 1 when one survives, when a
-// change no longer fits its file, or when the tests fail without any change.
+// `npm run mutations [-- --guard text ...] [--json file]`: switches each guard off in a copy of the tree and runs the tests that
+// must fail then. A guard that nothing misses is no guard, or has no test. Exit 0 when every mutant is killed, 1 when one
+// survives, when a change no longer fits its file, or when the tests fail twice without any change; the others go on then.
 import { execFileSync, spawn } from 'node:child_process';
 import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { MUTANTS, type Mutant } from './mutants.ts';
+import type { Mutant } from './mutant.ts';
+import { MUTANTS } from './mutants.ts';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const TEST_MS_MAX = 300_000;
 
-const { values } = parseArgs({ options: { guard: { type: 'string', default: '' }, json: { type: 'string' } } });
+const { values } = parseArgs({ options: { guard: { type: 'string', multiple: true, default: [''] }, json: { type: 'string' } } });
 
 type Verdict = 'killed' | 'survived' | 'does not fit' | 'broken before';
 
@@ -24,6 +25,8 @@ interface Result {
   readonly seconds: number;
   /** The first test that failed. */
   readonly by: string | undefined;
+  /** Of the unchanged tree: it failed once and passed the second time. */
+  readonly flake: string | undefined;
 }
 
 /** What git knows or would take, with packages and git's folder linked. */
@@ -92,12 +95,40 @@ function failedTest({ code, output }: Ran): string | undefined {
   return /^ *FAIL +(.*)$/mu.exec(output)?.[1]?.trim();
 }
 
-async function judge(tree: string, mutant: Mutant, signal: AbortSignal): Promise<Pick<Result, 'verdict' | 'by'>> {
+/** Why the tests fail as they are; once for all mutants with the same ones. */
+interface Baseline {
+  readonly broken: string | undefined;
+  readonly flake: string | undefined;
+}
+
+async function takeBaseline(tree: string, mutant: Mutant, signal: AbortSignal): Promise<Baseline> {
+  const failures: string[] = [];
+  // Some tests wait for real processes: beside other work one may fail without a reason of its own.
+  for (let attempt = 0; attempt < 2 && !signal.aborted; attempt++) {
+    const before = await runTests(tree, mutant, signal);
+    if (before.code === 0) return { broken: undefined, flake: failures[0] };
+    failures.push(failedTest(before) ?? before.output.slice(-400));
+  }
+  return { broken: failures.at(-1) ?? 'stopped', flake: undefined };
+}
+
+const baselines = new Map<string, Promise<Baseline>>();
+
+function baselineOf(tree: string, mutant: Mutant, signal: AbortSignal): Promise<Baseline> {
+  const key = JSON.stringify([mutant.tests, mutant.only]);
+  const known = baselines.get(key) ?? takeBaseline(tree, mutant, signal);
+  baselines.set(key, known);
+  return known;
+}
+
+type Judged = Pick<Result, 'verdict' | 'by' | 'flake'>;
+
+async function judge(tree: string, mutant: Mutant, signal: AbortSignal): Promise<Judged> {
   const path = join(tree, mutant.file);
   const source = await readFile(path, 'utf8').catch(() => '');
-  if (source.split(mutant.find).length !== 2) return { verdict: 'does not fit', by: undefined };
-  const before = await runTests(tree, mutant, signal);
-  if (before.code !== 0) return { verdict: 'broken before', by: failedTest(before) ?? before.output.slice(-400) };
+  if (source.split(mutant.find).length !== 2) return { verdict: 'does not fit', by: undefined, flake: undefined };
+  const { broken, flake } = await baselineOf(tree, mutant, signal);
+  if (broken !== undefined) return { verdict: 'broken before', by: broken, flake };
   await writeFile(
     path,
     source.replace(mutant.find, () => mutant.replace),
@@ -105,10 +136,18 @@ async function judge(tree: string, mutant: Mutant, signal: AbortSignal): Promise
   try {
     const ran = await runTests(tree, mutant, signal);
     const by = failedTest(ran);
-    return { verdict: by === undefined ? 'survived' : 'killed', by };
+    if (by === undefined && ran.code !== 0) return { verdict: 'survived', by: `nothing: ${ran.output.slice(-400)}`, flake };
+    return { verdict: by === undefined ? 'survived' : 'killed', by, flake };
   } finally {
     await writeFile(path, source);
   }
+}
+
+function print({ verdict, seconds, guard, by, flake }: Result): void {
+  const below = ' '.repeat(25);
+  console.log(`${verdict.padEnd(13)} ${seconds.toFixed(1).padStart(6)} s  ${guard}`);
+  if (by !== undefined) console.log(`${below}by ${by}`);
+  if (flake !== undefined) console.log(`${below}failed once without a change: ${flake}`);
 }
 
 async function main(signal: AbortSignal): Promise<number> {
@@ -116,21 +155,21 @@ async function main(signal: AbortSignal): Promise<number> {
   const results: Result[] = [];
   try {
     await copyTree(tree);
-    for (const mutant of MUTANTS.filter(({ guard, file }) => `${guard} ${file}`.includes(values.guard))) {
+    for (const mutant of MUTANTS.filter(({ guard, file }) => values.guard.some((text) => `${guard} ${file}`.includes(text)))) {
       if (signal.aborted) break;
       const startMs = performance.now();
-      const { verdict, by } = await judge(tree, mutant, signal);
+      const judged = await judge(tree, mutant, signal);
       const seconds = Math.round((performance.now() - startMs) / 100) / 10;
-      results.push({ guard: mutant.guard, file: mutant.file, tests: mutant.tests, verdict, seconds, by });
-      console.log(
-        `${verdict.padEnd(13)} ${seconds.toFixed(1).padStart(6)} s  ${mutant.guard}${by === undefined ? '' : `\n${' '.repeat(25)}by ${by}`}`,
-      );
+      const result: Result = { guard: mutant.guard, file: mutant.file, tests: mutant.tests, seconds, ...judged };
+      results.push(result);
+      print(result);
     }
   } finally {
     await rm(tree, { recursive: true, force: true });
   }
   const killed = results.filter(({ verdict }) => verdict === 'killed').length;
-  console.log(`${killed} of ${results.length} killed`);
+  const flakes = results.filter(({ flake }) => flake !== undefined).length;
+  console.log(`${killed} of ${results.length} killed${flakes === 0 ? '' : `; the tests of ${flakes} failed once without a change`}`);
   if (values.json !== undefined) await writeFile(values.json, `${JSON.stringify(results, null, 2)}\n`);
   return killed === results.length && killed > 0 ? 0 : 1;
 }

@@ -68,14 +68,14 @@ export const JOINED: SourceEvent = { kind: 'joined', partitions: [0] };
 const record = (offset: number) => ({ partition: 0, offset: BigInt(offset), timestampMs: 0, key: null, value: null, headers: {} });
 export const records = (offset: number): SourceEvent => recordsEvent([record(offset)]);
 
-/** `script` is what opening does, in order: a cluster id for a client that works, or what it throws; then clients for ever. */
-export async function supervised(script: (string | GbxError)[] = []) {
+/** `script` is what opening does, in order: a cluster id for a client that works, now or later, or what it throws; then clients for ever. */
+export async function supervised(script: (string | Promise<string> | GbxError)[] = []) {
   const clock = manualClock();
   const log = collectingLog();
   const metrics = collectingMetrics();
   const clients: FakeClient[] = [];
   const open: SuperviseOptions['open'] = async () => {
-    const next = script.shift() ?? 'c1';
+    const next = await (script.shift() ?? 'c1');
     if (next instanceof GbxError) throw next;
     const client = fakeClient(clock, next);
     clients.push(client);

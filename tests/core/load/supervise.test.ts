@@ -125,14 +125,31 @@ describe('while a new client is made', () => {
     expect(clients[0]?.sought).toEqual([]);
   });
 
-  test('closing ends it, and a client that comes too late is closed as well', async () => {
-    const { source, latest, takeNext, clients, clock } = await supervised(['c1']);
+  test('what is sought before the join of the new client was meant for the one before', async () => {
+    const { source, latest, takeNext } = await supervised();
     latest().die();
-    await takeNext(50);
+    await takeNext(20_000);
+    source.seek(new Map([[0, 1n]]));
+    expect(latest().sought).toEqual([]);
+    latest().give(JOINED);
+    await takeNext();
+    source.seek(new Map([[0, 2n]]));
+    expect(latest().sought).toEqual([new Map([[0, 2n]])]);
+  });
+
+  test('closing ends it, and a client that comes too late is closed as well', async () => {
+    let open = (_clusterId: string): void => undefined;
+    const late = new Promise<string>((resolve) => {
+      open = resolve;
+    });
+    const { source, latest, takeNext, clients, clock } = await supervised(['c1', late]);
+    latest().die();
+    await takeNext(1_000);
     const closing = source[Symbol.asyncDispose]();
     await clock.advance(60_000);
     await closing;
+    open('c1');
     await clock.advance(60_000);
-    expect(clients.every(({ closed }) => closed)).toBe(true);
+    expect(clients.map(({ closed }) => closed)).toEqual([true, true]);
   });
 });

@@ -193,3 +193,24 @@ test('spool-acceptor: accepted means on the disk, and a full spool is unavailabl
   const refused = await createSpoolAcceptor({ ...timing, spool: full }).acceptAll([exposure]);
   expect(refused).toMatchObject([{ kind: 'unavailable', retryAfterSeconds: 5 }]);
 });
+
+test('spool-acceptor: what a disk may have stored is unknown, not refused', async () => {
+  const { clock, metrics } = spoolParts();
+  const exposure = { exposureId: 'e', dsUserId: 'u', experimentId: 'x', variationId: '1', tsMicros: 0, attributes: '{}', source: 'api' };
+  for (const [kind, outcome] of [
+    ['unknown', { kind: 'outcome_unknown', reason: 'the disk' }],
+    ['not-sent', { kind: 'unavailable', reason: 'the disk', retryAfterSeconds: 5 }],
+  ] as const) {
+    const spool = { push: async () => ({ kind, reason: 'the disk' }), close: async () => undefined };
+    expect(await createSpoolAcceptor({ clock, metrics, timeoutMs: 5_000, spool }).accept(exposure)).toEqual(outcome);
+  }
+});
+
+test('sender: what is stopped without an answer counts as left, not as sent', async () => {
+  const parts = spoolParts();
+  const spool = await openSpool(optionsOf(parts, { send: () => new Promise(() => undefined) }));
+  expect(await spool.push(record('one'), 5_000)).toEqual({ kind: 'acked' });
+  await advance(parts, 500);
+  await spool[Symbol.asyncDispose]();
+  expect(spool.left()).toMatchObject({ records: 1, sentRecords: 0 });
+});
