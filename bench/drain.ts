@@ -22,6 +22,8 @@ export interface DrainCase {
   /** The run with the median rate. */
   readonly drain: Drain;
   readonly recordsPerSecond: readonly number[];
+  /** The most of all its runs. */
+  readonly rssPeakMb: number;
 }
 
 export interface Ceilings {
@@ -123,6 +125,7 @@ async function runCases(bench: Bench, { targets, hasKey, beside }: CasesOptions)
     rowsBefore: target.rowsBefore,
     drain: medianRun(drains, (run) => run.recordsPerSecond),
     recordsPerSecond: drains.map((run) => run.recordsPerSecond),
+    rssPeakMb: Math.max(...drains.map((run) => run.rssPeakMb)),
   }));
 }
 

@@ -43,6 +43,10 @@ export function ms(value: number): string {
   return `${value.toFixed(1)} ms`;
 }
 
+export function seconds(value: number): string {
+  return `${value.toFixed(1)} s`;
+}
+
 export function percent(share: number): string {
   return `${Math.round(share * 100)} %`;
 }

@@ -14,7 +14,7 @@ export interface BenchOptions {
   readonly runs: number;
   /** Length of one HTTP measurement. */
   readonly seconds: number;
-  /** Drains also this many times the records, once, and compares the memory. 1: does not. */
+  /** Drains also this many times the records, once, for the memory. 1: does not. */
   readonly backlog: number;
   /** Only a CPU profile of one drain. */
   readonly profile: boolean;
@@ -28,8 +28,8 @@ export const USAGE = `npm run bench -- [drain|poison|idle|verify|http|spool|prod
   --rows <n>      rows in the full table, 0 leaves its cases out      10000000
   --runs <n>      runs of each drain and HTTP measurement, the median counts 3
   --seconds <n>   length of one HTTP measurement                            10
-  --backlog <n>   drain n times the records too, and compare the memory      1
-  --quick         30000 records, 200000 rows, 1 run, 3 s; writes nothing
+  --backlog <n>   drain n times the records too, for the memory             10
+  --quick         30000 records, 200000 rows, 1 run, 3 s, no backlog; writes nothing
   --profile       only a CPU profile of one drain; writes nothing
   --dialect <d>   postgres or redshift: of the drain that is profiled  postgres
   --no-write      leave bench/README.md as it is
@@ -59,7 +59,7 @@ export function parseOptions(argv: readonly string[]): BenchOptions {
     rows: count(values.rows, { otherwise: quick ? 200_000 : 10_000_000, min: 0 }),
     runs: count(values.runs, { otherwise: quick ? 1 : 3, min: 1 }),
     seconds: count(values.seconds, { otherwise: quick ? 3 : 10, min: 1 }),
-    backlog: count(values.backlog, { otherwise: 1, min: 1 }),
+    backlog: count(values.backlog, { otherwise: quick ? 1 : 10, min: 1 }),
     profile,
     profileDialect: values.dialect === 'redshift' ? 'redshift' : 'postgres',
     isWritten: !(quick || profile || values['no-write']),

@@ -1,5 +1,4 @@
 // Dead letters as `gbx consume` writes them, and what is found in a topic after a replay, both by kafkajs alone.
-import { randomUUID } from 'node:crypto';
 import type { Message } from 'kafkajs';
 import { encodeExposure } from '../src/core/exposure/encode.ts';
 import type { LogRecord } from '../src/core/exposure/exposure.ts';
@@ -7,7 +6,7 @@ import { HEADERS } from '../src/core/exposure/header-names.ts';
 import { deadLetterHeaders } from '../src/kafka/headers.ts';
 import { partitionOfKey } from '../src/kafka/partitioner.ts';
 import { exposuresOf, type RecordSet } from './records.ts';
-import { bareKafka, PARTITIONS } from './topic.ts';
+import { bareKafka, PARTITIONS, readTopic } from './topic.ts';
 
 /** Each so-many-th letter is of a record that has one already: what a consumer writes that is killed before its commit. */
 const COPY_EVERY = 20;
@@ -76,32 +75,10 @@ function originals(set: RecordSet): (i: number) => LogRecord {
 
 /** Reads the whole topic. @returns how often each origin stands in it */
 export async function countOrigins(brokers: string, topic: string): Promise<ReadonlyMap<string, number>> {
-  const kafka = bareKafka(brokers);
-  const admin = kafka.admin();
-  await admin.connect();
-  const ends = await admin.fetchTopicOffsets(topic).finally(() => admin.disconnect());
-  const records = ends.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0);
   const counts = new Map<string, number>();
-  if (records === 0) return counts;
-  const consumer = kafka.consumer({ groupId: `bench-${randomUUID()}`, maxWaitTimeInMs: 250 });
-  await consumer.connect();
-  try {
-    await consumer.subscribe({ topic, fromBeginning: true });
-    let read = 0;
-    await new Promise<void>((resolve, reject) => {
-      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
-      const eachBatch: NonNullable<Parameters<typeof consumer.run>[0]>['eachBatch'] = async ({ batch }) => {
-        for (const { headers } of batch.messages) {
-          const origin = String(headers?.[HEADERS.origin]);
-          counts.set(origin, (counts.get(origin) ?? 0) + 1);
-          read++;
-        }
-        if (read >= records) resolve();
-      };
-      consumer.run({ autoCommit: false, eachBatch }).catch(reject);
-    });
-  } finally {
-    await consumer.disconnect();
-  }
+  await readTopic(brokers, topic, ({ headers }) => {
+    const origin = String(headers?.[HEADERS.origin]);
+    counts.set(origin, (counts.get(origin) ?? 0) + 1);
+  });
   return counts;
 }

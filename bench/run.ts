@@ -54,7 +54,7 @@ const MEASURES: Readonly<Record<Part, (stack: Stack, options: BenchOptions) => P
   produce: async (stack, options) => produceTables(await benchProduce(stack, options)),
   replay: async (stack, options) => replayTables(await benchReplay(stack, options)),
   lag: async (stack) => lagTables(await benchLag(stack)),
-  start: async (stack) => startTables(benchStart(stack.build)),
+  start: async (stack, options) => startTables(await benchStart(stack, options)),
 };
 
 async function profile(stack: Stack, options: BenchOptions): Promise<void> {

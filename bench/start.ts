@@ -1,8 +1,10 @@
-// How long the command line takes to answer, against Node doing nothing: alternated, so that a busy moment hits all.
+// How long the command line takes to answer, against Node doing nothing: alternated, so that a busy moment hits all. And `npm start`.
 import { spawnSync } from 'node:child_process';
-import type { Build } from './build.ts';
+import { type BootFigures, benchBoot } from './boot.ts';
 import { cleanEnv } from './children.ts';
 import { median } from './median.ts';
+import type { BenchOptions } from './options.ts';
+import type { Stack } from './stack.ts';
 
 const ROUNDS = 21;
 /** The first ones fill the compile cache and the page cache. */
@@ -14,9 +16,10 @@ export interface StartFigures {
   readonly nothing: number;
   readonly version: number;
   readonly help: number;
+  readonly boot: BootFigures;
 }
 
-export function benchStart({ bin }: Build): StartFigures {
+export async function benchStart({ build: { bin } }: Stack, { runs }: BenchOptions): Promise<StartFigures> {
   const commands = { nothing: ['-e', '0'], version: [bin, '--version'], help: [bin, '--help'] };
   const times: Record<keyof typeof commands, number[]> = { nothing: [], version: [], help: [] };
   for (let round = 0; round < WARM_UP_ROUNDS + ROUNDS; round++) {
@@ -25,7 +28,13 @@ export function benchStart({ bin }: Build): StartFigures {
       if (round >= WARM_UP_ROUNDS) times[name].push(ms);
     }
   }
-  return { rounds: ROUNDS, nothing: median(times.nothing), version: median(times.version), help: median(times.help) };
+  return {
+    rounds: ROUNDS,
+    nothing: median(times.nothing),
+    version: median(times.version),
+    help: median(times.help),
+    boot: await benchBoot(runs),
+  };
 }
 
 function timeOf(args: readonly string[]): number {

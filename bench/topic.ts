@@ -1,5 +1,6 @@
-// Topics of the benchmark, made and filled by kafkajs alone.
-import { type Admin, Kafka, logLevel, type Message } from 'kafkajs';
+// Topics of the benchmark, made, filled and read again by kafkajs alone.
+import { randomUUID } from 'node:crypto';
+import { type Admin, type EachBatchPayload, Kafka, type KafkaMessage, logLevel, type Message } from 'kafkajs';
 import { encodeExposure } from '../src/core/exposure/encode.ts';
 import { partitionOfKey } from '../src/kafka/partitioner.ts';
 import { exposuresOf, RECORD_BYTES, type RecordSet } from './records.ts';
@@ -49,5 +50,31 @@ export async function fillTopic(brokers: string, topic: string, set: RecordSet, 
     for (const partition of waiting.keys()) await send(partition);
   } finally {
     await producer.disconnect();
+  }
+}
+
+/** Every record that the topic holds now, partition by partition. @throws {Error} when kafkajs gives up */
+export async function readTopic(brokers: string, topic: string, onMessage: (message: KafkaMessage) => void): Promise<void> {
+  const kafka = bareKafka(brokers);
+  const admin = kafka.admin();
+  await admin.connect();
+  const ends = await admin.fetchTopicOffsets(topic).finally(() => admin.disconnect());
+  let left = ends.reduce((sum, { low, high }) => sum + Number(high) - Number(low), 0);
+  if (left === 0) return;
+  const consumer = kafka.consumer({ groupId: `bench-${randomUUID()}`, maxWaitTimeInMs: 250 });
+  await consumer.connect();
+  try {
+    await consumer.subscribe({ topic, fromBeginning: true });
+    await new Promise<void>((resolve, reject) => {
+      consumer.on(consumer.events.CRASH, ({ payload }) => reject(payload.error));
+      const eachBatch = async ({ batch: { messages } }: EachBatchPayload): Promise<void> => {
+        for (const message of messages) onMessage(message);
+        left -= messages.length;
+        if (left <= 0) resolve();
+      };
+      consumer.run({ autoCommit: false, eachBatch }).catch(reject);
+    });
+  } finally {
+    await consumer.disconnect();
   }
 }
