@@ -1,7 +1,7 @@
 // The house rules that neither compiler nor linter hold: read the files that git knows or would take, and look.
 import { execFileSync } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { withReferenceTables } from '../src/core/reference-tables.ts';
@@ -173,4 +173,23 @@ describe('README.md', () => {
 test('bin/gbx and .ci/run can be run', () => {
   const modes = execFileSync('ls', ['-l', 'bin/gbx', '.ci/run'], { cwd: ROOT, encoding: 'utf8' }).trimEnd().split('\n');
   expect(modes.map((line) => line.slice(0, 4))).toEqual(['-rwx', '-rwx']);
+});
+
+describe('pages', () => {
+  /** Of the root, with what names it. */
+  const named = (paths: readonly string[], pattern: RegExp, from: (path: string) => string): string[] =>
+    paths.flatMap((path) => [...read(path).matchAll(pattern)].map(([, target = '']) => `${join(from(path), target)} (${path})`));
+  const isThere = (entry: string): boolean => FILES.includes(entry.replace(/ .*$/u, ''));
+
+  test('that the program names are there', () => {
+    const entries = named(below(/^(src|scripts)\//u), /\b(docs\/[\w./-]+\.(?:md|json))\b/gu, () => '');
+    expect(entries.length).toBeGreaterThan(5);
+    expect(entries.filter((entry) => !isThere(entry))).toEqual([]);
+  });
+
+  test('that pages link to are there', () => {
+    const entries = named(below(/\.md$/u), /\]\(([\w./-]+)(?:#[\w-]*)?\)/gu, (path) => dirname(path));
+    expect(entries.length).toBeGreaterThan(20);
+    expect(entries.filter((entry) => !isThere(entry))).toEqual([]);
+  });
 });

@@ -1,13 +1,13 @@
-// The contract of the pages: every line in them that begins with gbx is one that gbx takes, and what only asks is run against
-// real servers, where it must give an answer: not wrong usage, not a bug, not the wrong configuration.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+// The contract of the pages: each line that begins with gbx does what its page says. The lines of a page are run in their order
+// against a pipeline that works, and end with 0, or with what OTHER_CODES says. Names that a page makes up (hosts, ids, plans)
+// become those of the test, and long times short ones; no line is left out.
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it, test } from 'vitest';
-import { parseArguments } from '../../src/program.ts';
-import { openPipeline, type Pipeline } from '../support/pipeline.ts';
-import { startGbx } from '../support/process.ts';
+import { type CommandLine, commandLines } from '../support/command-lines.ts';
+import { type DocsWorld, openDocsWorld, planName } from '../support/docs-world.ts';
+import { startGbx, type TestProcess } from '../support/process.ts';
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const PAGES = [
@@ -16,115 +16,103 @@ const PAGES = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => `docs/${name}`),
 ];
+const linesOf = (page: string): CommandLine[] => commandLines(page, readFileSync(join(ROOT, page), 'utf8'));
 
-/** Languages of fenced blocks that are a shell's. */
-const SHELL = /^(sh|bash|shell|console|zsh)$/u;
+/** Lines that answer "no" here, since there are dead letters, and one replica of each topic; and one that only a signal ends. */
+const OTHER_CODES: Readonly<Record<string, number>> = {
+  'doctor --strict --json': 1,
+  'lag --max-lag-seconds 60 --max-dlq 0': 1,
+  'lag --max-lag-seconds 300 --max-dlq 0 --fail-on error': 1,
+  'lag --max-dlq 0': 1,
+  'lag --watch': 143,
+};
 
-interface CommandLine {
-  readonly place: string;
-  readonly text: string;
-  readonly argv: readonly string[];
+/** What must be so before a line; the last plan that was made is what a page calls <plan>. */
+const BEFORE: readonly (readonly [RegExp, (world: DocsWorld) => Promise<unknown>])[] = [
+  [/^consume --reset-ledger/u, (world) => world.stopConsumer()],
+  [/^replay plan/u, (world) => world.refuseRows()],
+  [/^replay resume/u, (world) => world.stoppedReplay()],
+  [/^replay cancel/u, (world) => world.plan()],
+  [/^replay import/u, (world) => world.editLetters('letters.ndjson')],
+];
+
+/** How long a line looks or sends is not what its page promises. */
+const SHORTER: readonly (readonly [RegExp, string])[] = [
+  [/(?<=^lag .*--sample )\S+/u, '1s'],
+  [/(?<=^produce .*--duration )\S+/u, '1s'],
+  [/(?<=^produce .*--stage )\S+/u, '50/s:1s,100/s:1s'],
+  [/(?<=^produce .*--threshold )p99<\d+ms/u, 'p99<30s'],
+];
+
+function asHere(line: CommandLine, { serving, pipeline, known }: DocsWorld, plan: string): readonly string[] {
+  const names: readonly (readonly [string, string])[] = [
+    ['https://exposures.example', serving.url],
+    ['http://127.0.0.1:8000', serving.url],
+    ['exposures.example', '127.0.0.1'],
+    ['growthbook-consumer', pipeline.group],
+    ['<plan>', plan],
+    ['01985f0a-77d1-7c3e-9f3a-1b2c3d4e5f60', known.exposureId],
+    ['rec_3q2-7wAB', known.derivedId],
+    ['user-42', known.user],
+    ['--experiment checkout', `--experiment ${known.experiment}`],
+    ['0/120', '0/0'],
+    ['0:1200,1:980', '0:1,1:1'],
+  ];
+  const made = names.reduce((text, [from, to]) => text.replaceAll(from, to), line.argv.join(' '));
+  return SHORTER.reduce((text, [from, to]) => text.replace(from, to), made).split(' ');
 }
 
-/** The lines of a page that a reader may paste: in blocks fenced for a shell, and in indented ones. */
-function commandLines(page: string, markdown: string): CommandLine[] {
-  const found: CommandLine[] = [];
-  let fence: string | undefined;
-  let unfinished = '';
-  for (const [index, line] of markdown.split('\n').entries()) {
-    const mark = /^\s*```(\w*)/u.exec(line);
-    if (mark !== null) {
-      fence = fence === undefined ? (mark[1] ?? '') : undefined;
-      continue;
-    }
-    const isCode = fence === undefined ? /^ {4}/u.test(line) : SHELL.test(fence);
-    if (!isCode) continue;
-    const text = `${unfinished}${line.trim().replace(/^\$ /u, '')}`;
-    unfinished = text.endsWith('\\') ? `${text.slice(0, -1).trimEnd()} ` : '';
-    if (unfinished !== '' || !/^(\w+=\S+ )*gbx(\s|$)/u.test(text)) continue;
-    found.push({ place: `${page}:${index + 1}`, text, argv: words(text) });
+/** Runs until it is stopped. */
+function runsOn([name = '', ...rest]: readonly string[]): boolean {
+  if (name === 'lag') return rest.includes('--watch');
+  return name === 'serve' || (name === 'consume' && !rest.some((word) => ['--once', '--dry-run', '--reset-ledger'].includes(word)));
+}
+
+/** Where it listens by default others may listen. */
+const OWN_PORTS = { GBX_HTTP_PORT: '0', GBX_HTTP_HOST: '127.0.0.1' };
+
+async function endOf(child: TestProcess, argv: readonly string[]): Promise<number | null> {
+  if (runsOn(argv)) {
+    await child.line(/"serve\.listening"|"partitions\.claimed"|lag=\d/u, { timeoutMs: 40_000 });
+    child.signal('SIGTERM');
   }
-  return found;
+  return (await child.exit({ timeoutMs: 60_000 })).code;
 }
 
-/** What of the line goes to gbx: no settings before it, no comment, no pipe or file behind it. `<placeholders>` stand as 1. */
-function words(text: string): readonly string[] {
-  const command = text.replace(/^(\w+=\S+ )*gbx\s*/u, '').split(/\s(?:#|\||&&|\|\||;|>|>>|<|2>|&)(?:\s|$)/u)[0] ?? '';
-  const filled = command.replaceAll(/<[\w -]+>|…/gu, '1');
-  return [...filled.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/gu)].map(([, double, single, plain]) => double ?? single ?? plain ?? '');
-}
-
-const LINES = PAGES.flatMap((page) => commandLines(page, readFileSync(join(ROOT, page), 'utf8')));
-
-/** Asks and writes nothing outside, ends by itself, and needs nothing but Kafka and the warehouse. */
-function onlyAsks([name = '', action = '', ...rest]: readonly string[]): boolean {
-  if (rest.includes('--watch') || action === '--watch') return false;
-  if (['config', 'doctor', 'help', 'completion', 'lag', 'find'].includes(name) || name.startsWith('--')) return true;
-  if (name === 'replay') return ['list', 'stats', 'status'].includes(action) || (action === 'range' && !rest.includes('--execute'));
-  // Not by offsets and of a manifest: those of the page are not those of this test.
-  if (name === 'verify') return ![action, ...rest].some((word) => word === '--manifest' || /^\d+:/u.test(word));
-  return name === 'migrate' && ['status', 'plan'].includes(action);
-}
-
-test('commandLines() finds what a reader may paste, and nothing else', () => {
-  const page = [
-    'Text with gbx serve in it, and `gbx consume`.',
-    '',
-    '    gbx migrate up --partitions 12   # makes them',
-    '    KAFKA_BOOTSTRAP_SERVERS=h:9092 gbx serve | head -1',
-    '```sh',
-    '$ gbx consume \\',
-    "    --reset-ledger <offset> --topic 'a b'",
-    'npm start',
-    '```',
-    '```json',
-    'gbx nothing',
-    '```',
-  ].join('\n');
-  expect(commandLines('p', page).map(({ argv }) => argv)).toEqual([
-    ['migrate', 'up', '--partitions', '12'],
-    ['serve'],
-    ['consume', '--reset-ledger', '1', '--topic', 'a b'],
-  ]);
+test('there are lines on every page of a task', () => {
+  const pages = ['check-in-ci', 'cut-over', 'dead-letters', 'deploy', 'lag-is-growing', 'on-call', 'replay'].map(
+    (name) => `docs/${name}.md`,
+  );
+  expect(pages.filter((page) => linesOf(page).length < 3)).toEqual([]);
 });
 
-test('there are lines to look at', () => {
-  expect(LINES.length).toBeGreaterThan(10);
-});
-
-describe('every line of the pages is one that gbx takes', () => {
-  it.each(LINES.map((line) => [line.place, line.text, line] as const))('%s: %s', (_, __, { argv }) => {
-    expect(() => parseArguments(argv, { version: '0', stdout: () => undefined, columns: 80 })).not.toThrow();
-  });
-});
-
-describe('every line of the pages that only asks gets an answer', () => {
-  let pipeline: Pipeline;
-  let folder: string;
+describe('the lines of a page do what it says', () => {
+  let world: DocsWorld;
+  let plan = '';
   beforeAll(async () => {
-    // Pages speak of partitions by number.
-    pipeline = await openPipeline({ partitions: 12 });
-    await pipeline.send(30);
-    const consumer = await pipeline.consumer();
-    await pipeline.untilLoaded();
-    consumer.signal('SIGTERM');
-    await consumer.exit();
-    folder = mkdtempSync(join(tmpdir(), 'gbx-docs-'));
+    world = await openDocsWorld();
+    const exposure = { exposure_id: 'docs-1', ds_user_id: 'u', experiment_id: 'checkout', variation_id: '1' };
+    writeFileSync(join(world.folder, 'exposures.ndjson'), `${JSON.stringify(exposure)}\n`);
   });
-  afterAll(async () => {
-    await pipeline[Symbol.asyncDispose]();
-    rmSync(folder, { recursive: true });
-  });
+  afterAll(() => world[Symbol.asyncDispose]());
 
-  const asking = LINES.filter(({ argv }) => onlyAsks(argv));
-  it.each(asking.map((line) => [line.place, line.text, line] as const))('%s: %s', async (_, __, { argv }) => {
-    await using child = await startGbx(argv, { env: pipeline.env, cwd: folder });
-    const { code } = await child.exit({ timeoutMs: 40_000 });
-    // 1 and 124 are answers too: the pipeline of this test is not the one that the page speaks of.
-    expect({ code, stderr: child.stderr() }).toMatchObject({
-      code: expect.toSatisfy((value: unknown) => [0, 1, 124].includes(Number(value))),
-    });
-    expect(child.stdout()).not.toBe('');
-    if (argv.includes('--json')) expect(JSON.parse(child.stdout())).toMatchObject({ schema: expect.stringMatching(/^gbx\./u) });
-  });
+  const lines = PAGES.flatMap(linesOf);
+  it.each(lines.map((line) => [line.place, line.text, line] as const))(
+    '%s: %s',
+    async (_, __, line) => {
+      const typed = line.argv.join(' ');
+      if (!typed.startsWith('consume --reset-ledger')) await world.startConsumer();
+      for (const [match, prepare] of BEFORE) if (match.test(typed)) plan = String((await prepare(world)) ?? plan);
+      const argv = asHere(line, world, plan);
+      // A page that gives no URL means the default port, where others may listen.
+      const whole = argv[0] === 'smoke' && !argv.includes('--url') ? [...argv, '--url', world.serving.url] : argv;
+      await using child = await startGbx(whole, { env: { ...world.pipeline.env, ...OWN_PORTS }, cwd: world.folder });
+      const code = await endOf(child, argv);
+      expect({ code, stderr: child.stderr() }).toMatchObject({ code: OTHER_CODES[typed] ?? 0 });
+      if (!runsOn(argv)) expect(child.stdout() + child.stderr()).not.toBe('');
+      if (argv.includes('--json')) expect(JSON.parse(child.stdout())).toMatchObject({ schema: expect.stringMatching(/^gbx\./u) });
+      if (/^replay (plan|import)/u.test(typed)) plan = planName(child.stdout());
+    },
+    120_000,
+  );
 });
