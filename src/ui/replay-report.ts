@@ -137,7 +137,7 @@ export function formatRun(
 }
 
 function colored(verdict: RunResult['verdict'], paint: Paint): string {
-  if (verdict === 'done' || verdict === 'sent') return paint('ok', VERDICTS.done);
+  if (verdict === 'done' || verdict === 'sent') return paint('ok', VERDICTS[verdict]);
   return paint(verdict === 'pending' || verdict === 'interrupted' || verdict === 'cancelled' ? 'warn' : 'fail', VERDICTS[verdict]);
 }
 
