@@ -100,15 +100,27 @@ export async function isCancelled(planPath: string): Promise<boolean> {
   return await isThere(`${planPath}.cancel`);
 }
 
+interface ExportFile extends AsyncDisposable {
+  /** One at a time. @throws {GbxError} GBX_CONFIG that names the file */
+  write(text: string): Promise<void>;
+}
+
 /** @throws {GbxError} GBX_USAGE where it cannot be written */
-export async function openExport(path: string): Promise<{ write(text: string): Promise<void> } & AsyncDisposable> {
+export async function openExport(path: string): Promise<ExportFile> {
   try {
     const file = await open(path, 'w', 0o600);
+    const told = async (work: Promise<void>): Promise<void> => {
+      await work.catch((error: unknown) => {
+        throw new GbxError('GBX_CONFIG', `Cannot write the dead letters to ${path}: ${codeOf(error) ?? String(error)}`, {
+          cause: error,
+          hint: 'it is not whole: make room on its disk, or give another file with --file',
+        });
+      });
+    };
     return {
-      async write(text) {
-        await file.appendFile(text);
-      },
-      [Symbol.asyncDispose]: () => file.close(),
+      write: (text) => told(file.appendFile(text)),
+      // A disk may refuse only now what it had taken before.
+      [Symbol.asyncDispose]: () => told(file.close()),
     };
   } catch (error) {
     throw new GbxError('GBX_USAGE', `Cannot write to ${path}`, {

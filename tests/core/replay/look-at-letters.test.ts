@@ -44,8 +44,35 @@ describe('exportLetters()', () => {
   test('writes each record once, by its newest letter', async () => {
     const { deps } = letters();
     const lines: string[] = [];
-    const count = await exportLetters(PLACE, deps, { filter: {}, limit: 10, write: (line) => lines.push(line) });
+    const write = async (text: string): Promise<void> => void lines.push(...text.trimEnd().split('\n'));
+    const count = await exportLetters(PLACE, deps, { filter: {}, limit: 10, write });
     expect({ count, places: lines.map((line) => JSON.parse(line).place) }).toEqual({ count: 2, places: ['0/1', '0/2'] });
+  });
+});
+
+describe('exportLetters() while what it writes to is slow', () => {
+  test('reads no further, so that lines do not pile up, and ends with what the write throws', async () => {
+    const { world, deps } = letters();
+    let [read, isWriting] = [0, false];
+    const logs: typeof world.logs = {
+      ...world.logs,
+      async *read(...asked) {
+        for await (const chunk of world.logs.read(...asked)) {
+          expect(isWriting).toBe(false);
+          read++;
+          yield chunk;
+        }
+      },
+    };
+    const write = async (): Promise<void> => {
+      isWriting = true;
+      await new Promise((done) => setTimeout(done, 5));
+      isWriting = false;
+    };
+    expect(await exportLetters(PLACE, { ...deps, logs }, { filter: {}, limit: 10, write })).toBe(2);
+    expect(read).toBe(8);
+    const full = (): Promise<void> => Promise.reject(new Error('full'));
+    await expect(exportLetters(PLACE, { ...deps, logs }, { filter: {}, limit: 10, write: full })).rejects.toThrow('full');
   });
 });
 
