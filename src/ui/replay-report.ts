@@ -1,7 +1,14 @@
 // What `gbx replay` prints for people. Everything that comes out of a record is stripped of what a terminal would obey.
-
+import { basename } from 'node:path';
 import { formatOrigin } from '../core/exposure/origin.ts';
-import { type ListedLetter, type PlanFacts, type PlanStatus, placesOf, type Rehearsal } from '../core/replay/documents.ts';
+import {
+  type ListedLetter,
+  type PlanFacts,
+  type PlanStatus,
+  placesOf,
+  type Rehearsal,
+  type UnreadablePlan,
+} from '../core/replay/documents.ts';
 import { isoOf } from '../core/replay/edit.ts';
 import type { Plan } from '../core/replay/plan.ts';
 import type { RunResult } from '../core/replay/run.ts';
@@ -96,13 +103,13 @@ export function formatPlanMade(plan: Plan, { path, beyondLimit, tableAsked, rang
   ]);
 }
 
-export function formatRehearsal(plan: Plan, path: string, { left, gone, loaded }: Rehearsal): string {
+export function formatRehearsal(plan: Plan, path: string, { left, gone, loaded, isBegun }: Rehearsal): string {
   return lines([
     `would load ${count(left - gone.length - loaded)} of ${count(plan.entries.length)} records of ${plan.sourceTopic} again, into ${plan.targetTopic}; nothing was sent`,
     ...(plan.entries.length > left ? [`${count(plan.entries.length - left)} are done by an earlier run`] : []),
     ...(loaded > 0 ? [`${count(loaded)} are in the table by now: left out`] : []),
     ...goneLines('✗', 'are gone from the topic', placesOf(plan, gone)),
-    `next: gbx replay run ${planName(path, plan)} --execute`,
+    isBegun ? `next: gbx replay resume ${planName(path, plan)}` : `next: gbx replay run ${planName(path, plan)} --execute`,
   ]);
 }
 
@@ -132,6 +139,7 @@ export function formatRun(
     ...Object.entries(outcome.codes).map(([code, number]) => paint('fail', `✗ ${printable(code)} ${count(number)}`)),
     ...goneLines('✗', 'were gone from the topic', placesOf(plan, progress.gone)),
     ...goneLines('✗', 'are too large with their headers', placesOf(plan, progress.tooLarge)),
+    ...goneLines('✗', 'are refused by the topic, for another reason than their size', placesOf(plan, progress.refused)),
     ...nextStep(verdict, name),
   ]);
 }
@@ -148,8 +156,8 @@ function nextStep(verdict: RunResult['verdict'], name: string): string[] {
   return verdict === 'incomplete' ? ['next: gbx replay stats'] : [];
 }
 
-export function formatStatuses(statuses: readonly PlanStatus[], folder: string): string {
-  if (statuses.length === 0) return `no plans in ${folder}\n`;
+export function formatStatuses(statuses: readonly PlanStatus[], unreadable: readonly UnreadablePlan[], folder: string): string {
+  if (statuses.length + unreadable.length === 0) return `no plans in ${folder}\n`;
   const rows = statuses.map(({ plan, progress, state }) => [
     plan.id,
     plan.kind,
@@ -160,7 +168,8 @@ export function formatStatuses(statuses: readonly PlanStatus[], folder: string):
     timeOf(progress.startedAtMs ?? plan.createdAtMs),
     printable(progress.stopped ?? ''),
   ]);
-  return lines(table([['plan', 'kind', 'state', 'done', 'loaded', 'failed again', 'since (UTC)', ''], ...rows]));
+  const others = unreadable.map(({ path, why }) => [printable(basename(path)), '-', 'unreadable', '-', '-', '-', '-', printable(why)]);
+  return lines(table([['plan', 'kind', 'state', 'done', 'loaded', 'failed again', 'since (UTC)', ''], ...rows, ...others]));
 }
 
 function goneLines(glyph: string, words: string, places: readonly string[]): string[] {

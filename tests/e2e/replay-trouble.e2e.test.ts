@@ -76,6 +76,10 @@ describe('gbx replay refuses', () => {
     });
     const refused = await replay(pipeline, ['run', second.id, '--execute', ...AT_ONCE], at);
     expect(refused).toMatchObject({ code: 75, stderr: expect.stringContaining(first.id) });
+    // With a folder of plans of its own, by the path of the plan: its journal is the one that is being written.
+    const path = join(at.folder, '.gbx/replay', `${first.id}.plan`);
+    const elsewhere = await replay(pipeline, ['resume', path, ...AT_ONCE], { folder: await ownFolder() });
+    expect(elsewhere).toMatchObject({ code: 75, stderr: expect.stringContaining(first.id) });
     expect(await replay(pipeline, ['cancel', first.id], at)).toMatchObject({ code: 0 });
     expect(await running.exit()).toMatchObject({ code: 1 });
     expect(running.stdout()).toContain('- cancelled');

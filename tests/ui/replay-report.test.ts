@@ -71,8 +71,13 @@ test.each([
 });
 
 test('formatStatuses() says where it found none', () => {
-  expect(formatStatuses([], '.gbx/replay')).toBe('no plans in .gbx/replay\n');
-  expect(formatStatuses([{ path: 'p', plan: createWorld().plan(), progress: NOTHING_DONE, state: 'planned' }], 'f')).toMatch(
-    /replay-1 +letters +planned/u,
+  expect(formatStatuses([], [], '.gbx/replay')).toBe('no plans in .gbx/replay\n');
+  const planned = { path: 'p', plan: createWorld().plan(), progress: NOTHING_DONE, state: 'planned' } as const;
+  expect(formatStatuses([planned], [], 'f')).toMatch(/replay-1 +letters +planned/u);
+});
+
+test('formatStatuses() lists a plan that cannot be read by its file, with the reason', () => {
+  expect(formatStatuses([], [{ path: 'f/torn.plan', why: `it is${ESCAPE} torn` }], 'f')).toMatch(
+    /^torn\.plan .*unreadable .*it is· torn$/mu,
   );
 });

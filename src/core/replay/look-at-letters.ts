@@ -74,13 +74,12 @@ export async function listLetters(
 
 export async function countLetters(place: LetterPlace, deps: LookDeps, filter: LetterFilter): Promise<LetterStats> {
   const counter = createLetterStats();
-  const seen = new Set<string>();
+  // Each of them: the newest letter of a record may be another one than those that fit.
   await eachMatching(place, deps, {
-    filter,
-    onMatch({ letter, experimentId }) {
-      const key = placeOfOrigin(letter.origin);
-      counter.add(letter, { experimentId, isDuplicate: seen.has(key) });
-      seen.add(key);
+    filter: {},
+    onMatch({ record, letter, experimentId }) {
+      const isWanted = isMatch(filter, letter, { key: record.key, experimentId });
+      counter.add(placeOfOrigin(letter.origin), letter, { experimentId, isWanted });
     },
   });
   return counter.stats();
