@@ -6,6 +6,7 @@ import { findExpired } from '../core/replay/check-plan.ts';
 import * as documents from '../core/replay/documents.ts';
 import { type Progress, progressOf } from '../core/replay/journal.ts';
 import type { Plan } from '../core/replay/plan.ts';
+import type { RangeFound } from '../core/replay/range.ts';
 import { type RunResult, runPlan } from '../core/replay/run.ts';
 import { findStanding, judgeRows } from '../core/replay/select.ts';
 import { findRunning, hostName, openReplayLock } from '../files/replay-lock.ts';
@@ -23,10 +24,12 @@ interface Named {
   readonly name: string;
   /** Goes on where an earlier run ended. */
   readonly isResumed: boolean;
+  /** What the plan was made of, where it is run at once. */
+  readonly range?: RangeFound;
 }
 
 /** @returns 0 done, 1 some are not loaded, 124 the first ones were not in time. @throws {GbxError} */
-export async function carryOut(context: CommandContext, stack: Stack, { name, isResumed }: Named): Promise<number> {
+export async function carryOut(context: CommandContext, stack: Stack, { name, isResumed, range }: Named): Promise<number> {
   const { config, options, clock } = context;
   if (!isResumed && options['execute'] !== true) return await rehearse(context, stack, await readStoredPlan(name, config.replayDir));
   const { path: lockedPath, plan: asked } = await readStoredPlan(name, config.replayDir);
@@ -41,7 +44,7 @@ export async function carryOut(context: CommandContext, stack: Stack, { name, is
   const result = await execute(context, stack, { stored, progress });
   const { plan, path } = stored;
   answer(context, stack, {
-    document: documents.runDocument(plan, result),
+    document: documents.runDocument(plan, result, range),
     text: () => report.formatRun(plan, path, { result, hasColor: context.stdout.hasColor === true }),
   });
   return EXITS[result.verdict];

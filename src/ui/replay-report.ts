@@ -11,6 +11,7 @@ import {
 } from '../core/replay/documents.ts';
 import { isoOf } from '../core/replay/edit.ts';
 import type { Plan } from '../core/replay/plan.ts';
+import type { RangeFound } from '../core/replay/range.ts';
 import type { RunResult } from '../core/replay/run.ts';
 import { SKIP_REASONS, SKIP_WORDS } from '../core/replay/select.ts';
 import type { LetterStats } from '../core/replay/stats.ts';
@@ -77,14 +78,7 @@ export function formatLetter(document: Readonly<Record<string, unknown>>): strin
 export function formatPlanMade(plan: Plan, { path, beyondLimit, tableAsked, range }: PlanFacts): string {
   const { entries, records, duplicates, sourceTopic, targetTopic, kind } = plan;
   const what = kind === 'range' ? 'records' : 'dead letters';
-  const found =
-    range === undefined
-      ? []
-      : [
-          `range: ${count(range.records)} records, ${count(range.exposures)} exposures: ${count(range.loaded)} in the table, ${count(range.missing)} missing, ` +
-            `${count(range.deadLetters)} dead letters, ${count(range.idReused)} under a taken id; ${count(range.invalid)} records are none` +
-            (range.waiting > 0 ? `; ${count(range.waiting)} more wait to be loaded` : ''),
-        ];
+  const found = range === undefined ? [] : rangeLines(range);
   return lines([
     ...found,
     `would load ${count(entries.length)} of ${count(records)} ${what} of ${sourceTopic} again, into ${targetTopic}`,
@@ -101,6 +95,17 @@ export function formatPlanMade(plan: Plan, { path, beyondLimit, tableAsked, rang
       ? ['nothing to load again']
       : [`plan ${plan.id}: ${path}`, `next: gbx replay run ${planName(path, plan)} --execute`]),
   ]);
+}
+
+function rangeLines({ expired, expiredUnloaded, ...range }: RangeFound): string[] {
+  const passed = expired - expiredUnloaded;
+  return [
+    `range: ${count(range.records)} records, ${count(range.exposures)} exposures: ${count(range.loaded)} in the table, ${count(range.missing)} missing, ` +
+      `${count(range.deadLetters)} dead letters, ${count(range.idReused)} under a taken id; ${count(range.invalid)} records are none` +
+      (range.waiting > 0 ? `; ${count(range.waiting)} more wait to be loaded` : ''),
+    ...(expiredUnloaded > 0 ? [`✗ ${count(expiredUnloaded)} more are lost: gone from the topic before they were loaded`] : []),
+    ...(passed > 0 ? [`${count(passed)} more have expired: whether they are in the table cannot be told`] : []),
+  ];
 }
 
 export function formatRehearsal(plan: Plan, path: string, { left, gone, loaded, isBegun }: Rehearsal): string {

@@ -6,7 +6,11 @@ import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { userCacheDir } from '../../src/dev/kafka-jars.ts';
+import { openKafka } from '../../src/dev/kafka-server.ts';
+import { freePorts } from '../../src/dev/ports.ts';
 import { eventually } from '../support/eventually.ts';
+import { openKafkaProxy } from '../support/kafka-proxy.ts';
 import { openPipeline } from '../support/pipeline.ts';
 import { startGbx } from '../support/process.ts';
 import { replay, replayJson, writeLetters } from '../support/replaying.ts';
@@ -100,6 +104,33 @@ describe('gbx replay refuses', () => {
     );
     stopped.signal('SIGTERM');
     expect(await stopped.exit()).toMatchObject({ code: 143 });
+  });
+
+  test('what the broker does not allow: 77; and goes on once it does', async () => {
+    const dataDir = await mkdtemp(join(folder, 'broker-'));
+    const [port = 0] = await freePorts(1);
+    await using proxy = await openKafkaProxy({ target: { host: '127.0.0.1', port } });
+    await using kafka = await openKafka({ dataDir, cacheDir: userCacheDir(), ports: { plaintext: port }, advertisedPort: proxy.port });
+    await using pipeline = await openPipeline({ brokers: kafka.brokers, partitions: 1 });
+    const at = { folder: await ownFolder() };
+    await writeLetters(pipeline, 5);
+    const { document: plan } = await replayJson(pipeline, ['plan'], at);
+    const refused = {
+      code: 77,
+      document: { error: { code: 'GBX_KAFKA_AUTH', message: expect.stringContaining('TOPIC_AUTHORIZATION_FAILED') } },
+    };
+    proxy.refuseRights('fetch');
+    for (const args of [['stats'], ['list'], ['plan'], ['inspect', '0/0'], ['run', plan.id, '--execute', ...AT_ONCE]])
+      expect({ args, ...(await replayJson(pipeline, args, at)) }).toMatchObject({ args, ...refused });
+    proxy.refuseRights('produce');
+    const write = await replayJson(pipeline, ['resume', plan.id, ...AT_ONCE], at);
+    expect(write.document.error.message).toContain('TOPIC_AUTHORIZATION_FAILED');
+    expect(await replayJson(pipeline, ['status'], at)).toMatchObject({ document: { plans: [{ state: 'interrupted', done: 0 }] } });
+    proxy.refuseRights(undefined);
+    expect(await replayJson(pipeline, ['resume', plan.id, ...AT_ONCE], at)).toMatchObject({
+      code: 0,
+      document: { verdict: 'sent', sent: 5 },
+    });
   });
 
   test('records that have expired, naming them, and does the rest: 1; a topic that was made anew: 78', async () => {

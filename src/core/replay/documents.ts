@@ -92,9 +92,11 @@ function rangeFacts({
   deadLetters,
   idReused,
   waiting,
+  expired,
+  expiredUnloaded,
 }: RangeFound): Document {
   return {
-    ...{ records, exposures, duplicates, invalid, loaded, missing, deadLetters, idReused, waiting },
+    ...{ records, exposures, duplicates, invalid, loaded, missing, deadLetters, idReused, waiting, expired, expiredUnloaded },
     partitions: ranges.map(({ partition, from, to }) => ({ partition, from: Number(from), to: Number(to) })),
   };
 }
@@ -111,7 +113,8 @@ export function placesOf(plan: Plan, indexes: readonly number[]): readonly strin
   });
 }
 
-export function runDocument(plan: Plan, { verdict, why, progress, outcome }: RunResult): Document {
+/** @param range where the plan was made of one, and run at once */
+export function runDocument(plan: Plan, { verdict, why, progress, outcome }: RunResult, range?: RangeFound): Document {
   return {
     schema: 'gbx.replay-run/1',
     ...planHead(plan),
@@ -125,6 +128,7 @@ export function runDocument(plan: Plan, { verdict, why, progress, outcome }: Run
     gone: placesOf(plan, progress.gone),
     tooLarge: placesOf(plan, progress.tooLarge),
     refused: placesOf(plan, progress.refused),
+    ...(range === undefined ? {} : { skipped: plan.skipped, range: rangeFacts(range) }),
   };
 }
 

@@ -211,6 +211,22 @@ describe('runPlan()', () => {
     expect(progressOf(bench.journal, plan)).toMatchObject({ refused: [1], sent: 2 });
   });
 
+  test('ends by a right that is missing, to write or to read what became of them, and can be resumed', async () => {
+    const bench = createBench(3);
+    const plan = bench.world.plan();
+    const auth = new GbxError('GBX_KAFKA_AUTH', 'not allowed');
+    const refused = { code: 'GBX_KAFKA_AUTH', exitCode: 77 };
+    await expect(bench.run(plan, {}, { write: () => Promise.reject(auth) })).rejects.toMatchObject(refused);
+    expect(progressOf(bench.journal, plan)).toMatchObject({ next: 0, ended: undefined, stopped: undefined });
+    const { ranges } = bench.world.logs;
+    const mayNotSee: typeof ranges = (topic) => (bench.copies.length > 0 ? Promise.reject(auth) : ranges(topic));
+    const progress = progressOf(bench.journal, plan);
+    await expect(bench.run(plan, { progress }, { logs: { ...bench.world.logs, ranges: mayNotSee } })).rejects.toMatchObject(refused);
+    expect(progressOf(bench.journal, plan)).toMatchObject({ next: 3, sent: 3, ended: undefined });
+    expect(await bench.run(plan, { progress: progressOf(bench.journal, plan) })).toMatchObject({ verdict: 'done', outcome: { loaded: 3 } });
+    expect(bench.copies).toHaveLength(3);
+  });
+
   test('keeps to its rate, ends between batches when it is cancelled, and at a signal', async () => {
     const bench = createBench(40);
     const plan = bench.world.plan();
