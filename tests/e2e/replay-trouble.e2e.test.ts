@@ -11,7 +11,7 @@ import { openKafka } from '../../src/dev/kafka-server.ts';
 import { freePorts } from '../../src/dev/ports.ts';
 import { eventually } from '../support/eventually.ts';
 import { openKafkaProxy } from '../support/kafka-proxy.ts';
-import { openPipeline } from '../support/pipeline.ts';
+import { openPipeline, otherTraffic, recordOf } from '../support/pipeline.ts';
 import { startGbx } from '../support/process.ts';
 import { replay, replayJson, writeLetters } from '../support/replaying.ts';
 import { expireRecords, readTopic, remakeTopic } from '../support/topic-log.ts';
@@ -260,5 +260,17 @@ describe('gbx replay range', () => {
     await pipeline.untilDrained();
     expect(await pipeline.count()).toBe(200);
     await pipeline.expectExact();
+
+    // What it leaves out stays missing, whatever becomes of the others.
+    const [often, other] = [0, 1].map((at) => otherTraffic().eventAt(at));
+    if (often === undefined || other === undefined) throw new Error('no traffic');
+    await pipeline.sendRecords([{ ...recordOf(often, 0), headers: { 'gbx-replay-count': '2' } }, recordOf(other, 0)]);
+    await pipeline.expectExact();
+    const ids = [often, other].map(({ exposure_id }) => `'${exposure_id}'`).join();
+    await pipeline.database.query(`DELETE FROM growthbook.experiment_exposures WHERE exposure_id IN (${ids})`);
+    expect(await replayJson(pipeline, ['range', '--execute'], at)).toMatchObject({
+      code: 1,
+      document: { verdict: 'done', sent: 1, loaded: 1, skipped: { 'replayed-often': 1 }, range: { missing: 2 } },
+    });
   });
 });
