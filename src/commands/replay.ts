@@ -21,6 +21,10 @@ export async function run(context: CommandContext): Promise<number> {
   if (what === undefined && needs !== undefined) throw new GbxError('GBX_USAGE', `gbx replay ${action} needs ${needs}`);
   if (what !== undefined && needs === undefined && action !== 'status')
     throw new GbxError('GBX_USAGE', `gbx replay ${action} takes no argument: ${what}`, { hint: 'gbx replay --help' });
+  if (action === 'export' && context.options['json'] === true && context.options['file'] === undefined)
+    throw new GbxError('GBX_USAGE', 'Cannot answer with one document where stdout takes the dead letters, line by line', {
+      hint: 'leave out --json, as each line is JSON by itself; or give --file',
+    });
   if (action === 'status') return await showStatus(context, what);
   if (action === 'cancel') return await cancel(context, what ?? '');
   try {

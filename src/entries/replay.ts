@@ -74,7 +74,7 @@ export const replay: CommandEntry = {
       flags: '--wait <time>',
       type: 'duration',
       only: RUN,
-      about: 'How long to wait until they are loaded, 60s unless told; 0: not at all.',
+      about: 'How long to wait until they are loaded, 60s unless told; 0: not at all, as goes with --canary 0.',
     },
     JSON_OPTION,
   ],

@@ -1,4 +1,4 @@
-// One replay at a time on a folder: a lock that the kernel ends with its process, and beside it who holds it, to be named to
+// One replay at a time on a folder, of all plans or of one: a lock that the kernel ends with its process, and beside it who holds it, to be named to
 // whoever comes second. Opened by `gbx replay` around everything that writes to Kafka; asked by status.
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
@@ -33,7 +33,7 @@ export async function openReplayLock(
     const message = error instanceof Error ? error.message.replace('the spool', 'the plans') : String(error);
     throw new GbxError('GBX_CONFIG', message, {
       cause: error,
-      hint: 'give a folder that this user may write to, on a local disk: GBX_REPLAY_DIR',
+      hint: 'give a folder that this user may write to, on a local disk: GBX_REPLAY_DIR, or where the plan lies',
     });
   }
 }

@@ -1,6 +1,7 @@
-// Plans and journals of `gbx replay` on disk: `<id>.plan` or any file a person named, with `<plan>.journal` beside it and
-// `<plan>.cancel` where somebody wants it to end. Readable by the owner only: edited plans hold what users did.
-import { mkdir, open, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+// Plans and journals of `gbx replay` on disk: `<id>.plan` or any file a person named, with `<plan>.journal` beside it,
+// `<plan>.lock` around who runs it, and `<plan>.cancel` where somebody wants it to end. Readable by the owner only: edited plans hold what users did.
+import { randomUUID } from 'node:crypto';
+import { link, mkdir, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { GbxError } from '../core/errors.ts';
 import { type JournalEntry, readJournal } from '../core/replay/journal.ts';
@@ -28,7 +29,7 @@ export async function writePlan(
   const path = file ?? join(folder, `${id}${SUFFIX}`);
   try {
     if (file === undefined) await mkdir(folder, { recursive: true, mode: 0o700 });
-    await writeFile(path, text, { mode: 0o600, flag: 'wx', flush: true });
+    await writeWhole(path, text);
     return path;
   } catch (error) {
     if (codeOf(error) === 'EEXIST')
@@ -37,6 +38,19 @@ export async function writePlan(
       });
     throw cannot('write the plan to', path, error);
   }
+}
+
+/** All of it under its name, or nothing: a kill or a full disk leaves no torn plan. Throws EEXIST where something stands there. */
+async function writeWhole(path: string, text: string): Promise<void> {
+  const draft = `${path}.${randomUUID().slice(0, 8)}.new`;
+  try {
+    await writeFile(draft, text, { mode: 0o600, flag: 'wx', flush: true });
+    // As a rename, save that it replaces nothing.
+    await link(draft, path);
+  } finally {
+    await rm(draft, { force: true });
+  }
+  await syncFolder(dirname(path));
 }
 
 /** @param name an id, or a path. @throws {GbxError} GBX_USAGE where there is none, GBX_INPUT_INVALID for one that is torn */
@@ -100,15 +114,27 @@ export async function isCancelled(planPath: string): Promise<boolean> {
   return await isThere(`${planPath}.cancel`);
 }
 
+interface ExportFile extends AsyncDisposable {
+  /** One at a time. @throws {GbxError} GBX_CONFIG that names the file */
+  write(text: string): Promise<void>;
+}
+
 /** @throws {GbxError} GBX_USAGE where it cannot be written */
-export async function openExport(path: string): Promise<{ write(text: string): Promise<void> } & AsyncDisposable> {
+export async function openExport(path: string): Promise<ExportFile> {
   try {
     const file = await open(path, 'w', 0o600);
+    const told = async (work: Promise<void>): Promise<void> => {
+      await work.catch((error: unknown) => {
+        throw new GbxError('GBX_CONFIG', `Cannot write the dead letters to ${path}: ${codeOf(error) ?? String(error)}`, {
+          cause: error,
+          hint: 'it is not whole: make room on its disk, or give another file with --file',
+        });
+      });
+    };
     return {
-      async write(text) {
-        await file.appendFile(text);
-      },
-      [Symbol.asyncDispose]: () => file.close(),
+      write: (text) => told(file.appendFile(text)),
+      // A disk may refuse only now what it had taken before.
+      [Symbol.asyncDispose]: () => told(file.close()),
     };
   } catch (error) {
     throw new GbxError('GBX_USAGE', `Cannot write to ${path}`, {
@@ -145,6 +171,11 @@ async function syncFolder(path: string): Promise<void> {
   } finally {
     await folder.close();
   }
+}
+
+/** Folder of the lock on a plan: whoever runs it by its path, from wherever, finds it there. */
+export function lockOf(planPath: string): string {
+  return `${planPath}.lock`;
 }
 
 function journalOf(planPath: string): string {

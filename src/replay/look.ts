@@ -48,17 +48,27 @@ async function inspect(context: CommandContext, stack: Stack, what: string): Pro
   return found.length === 0 ? EXIT.no : EXIT.done;
 }
 
-async function exportTo({ options, clock, stdout, stderr }: CommandContext, { place, logs, reading, clearLine }: Stack): Promise<number> {
-  const filter = parseFilter(filterTexts(options), clock.now());
-  const limit = limitOf(options, Number.POSITIVE_INFINITY);
+async function exportTo(context: CommandContext, stack: Stack): Promise<number> {
+  const { options, clock, stdout, stderr } = context;
+  const { place, logs, reading } = stack;
+  const wish = { filter: parseFilter(filterTexts(options), clock.now()), limit: limitOf(options, Number.POSITIVE_INFINITY) };
+  const exportBy = (write: (lines: string) => Promise<void>): Promise<number> =>
+    exportLetters(place, { ...reading, logs }, { ...wish, write });
   const { file: path } = options;
   if (typeof path !== 'string') {
-    await exportLetters(place, { ...reading, logs }, { filter, limit, write: stdout.write });
+    await exportBy(async (lines) => stdout.write(lines));
     return EXIT.done;
   }
-  await using file = await openExport(path);
-  const count = await exportLetters(place, { ...reading, logs }, { filter, limit, write: file.write });
-  clearLine();
-  stderr.write(`${count} dead letters written to ${path}: edit "value", then gbx replay import ${path}\n`);
+  const written = await exportInto(path, exportBy);
+  stack.clearLine();
+  const { topic } = place;
+  if (options['json'] === true) stdout.write(`${JSON.stringify({ schema: 'gbx.replay-export/1', topic, file: path, written })}\n`);
+  else stderr.write(`${written} dead letters written to ${path}: edit "value", then gbx replay import ${path}\n`);
   return EXIT.done;
+}
+
+/** The file is closed when it returns: only then what it says is true. */
+async function exportInto(path: string, exportBy: (write: (lines: string) => Promise<void>) => Promise<number>): Promise<number> {
+  await using file = await openExport(path);
+  return await exportBy(file.write);
 }

@@ -107,9 +107,12 @@ export async function planRange(context: CommandContext, stack: Stack): Promise<
     duplicates: range.duplicates,
   } as const;
   const isDone = options['execute'] === true;
-  const { plan, path } = await makeAndWrite(context, stack, { facts, chosen: selection, range, beyondLimit: 0, isSilent: isDone });
-  if (!isDone || path === undefined) return plan.entries.length === 0 ? EXIT.done : EXIT.no;
-  return await carryOut(context, stack, { name: path, isResumed: false });
+  const { path } = await makeAndWrite(context, stack, { facts, chosen: selection, range, beyondLimit: 0, isSilent: isDone });
+  if (!isDone || path === undefined) return range.missing + range.expiredUnloaded > 0 ? EXIT.no : EXIT.done;
+  const exitCode = await carryOut(context, stack, { name: path, isResumed: false, range });
+  const leftOut = range.missing - selection.chosen.filter(({ code }) => code === 'missing').length;
+  // After a signal cli.ts gives its code.
+  return exitCode === EXIT.done && leftOut + range.expiredUnloaded > 0 && !context.signal.aborted ? EXIT.no : exitCode;
 }
 
 interface Making {

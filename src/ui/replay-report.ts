@@ -1,9 +1,17 @@
 // What `gbx replay` prints for people. Everything that comes out of a record is stripped of what a terminal would obey.
-
+import { basename } from 'node:path';
 import { formatOrigin } from '../core/exposure/origin.ts';
-import { type ListedLetter, type PlanFacts, type PlanStatus, placesOf, type Rehearsal } from '../core/replay/documents.ts';
+import {
+  type ListedLetter,
+  type PlanFacts,
+  type PlanStatus,
+  placesOf,
+  type Rehearsal,
+  type UnreadablePlan,
+} from '../core/replay/documents.ts';
 import { isoOf } from '../core/replay/edit.ts';
 import type { Plan } from '../core/replay/plan.ts';
+import type { RangeFound } from '../core/replay/range.ts';
 import type { RunResult } from '../core/replay/run.ts';
 import { SKIP_REASONS, SKIP_WORDS } from '../core/replay/select.ts';
 import type { LetterStats } from '../core/replay/stats.ts';
@@ -70,14 +78,7 @@ export function formatLetter(document: Readonly<Record<string, unknown>>): strin
 export function formatPlanMade(plan: Plan, { path, beyondLimit, tableAsked, range }: PlanFacts): string {
   const { entries, records, duplicates, sourceTopic, targetTopic, kind } = plan;
   const what = kind === 'range' ? 'records' : 'dead letters';
-  const found =
-    range === undefined
-      ? []
-      : [
-          `range: ${count(range.records)} records, ${count(range.exposures)} exposures: ${count(range.loaded)} in the table, ${count(range.missing)} missing, ` +
-            `${count(range.deadLetters)} dead letters, ${count(range.idReused)} under a taken id; ${count(range.invalid)} records are none` +
-            (range.waiting > 0 ? `; ${count(range.waiting)} more wait to be loaded` : ''),
-        ];
+  const found = range === undefined ? [] : rangeLines(range);
   return lines([
     ...found,
     `would load ${count(entries.length)} of ${count(records)} ${what} of ${sourceTopic} again, into ${targetTopic}`,
@@ -96,13 +97,24 @@ export function formatPlanMade(plan: Plan, { path, beyondLimit, tableAsked, rang
   ]);
 }
 
-export function formatRehearsal(plan: Plan, path: string, { left, gone, loaded }: Rehearsal): string {
+function rangeLines({ expired, expiredUnloaded, ...range }: RangeFound): string[] {
+  const passed = expired - expiredUnloaded;
+  return [
+    `range: ${count(range.records)} records, ${count(range.exposures)} exposures: ${count(range.loaded)} in the table, ${count(range.missing)} missing, ` +
+      `${count(range.deadLetters)} dead letters, ${count(range.idReused)} under a taken id; ${count(range.invalid)} records are none` +
+      (range.waiting > 0 ? `; ${count(range.waiting)} more wait to be loaded` : ''),
+    ...(expiredUnloaded > 0 ? [`✗ ${count(expiredUnloaded)} more are lost: gone from the topic before they were loaded`] : []),
+    ...(passed > 0 ? [`${count(passed)} more have expired: whether they are in the table cannot be told`] : []),
+  ];
+}
+
+export function formatRehearsal(plan: Plan, path: string, { left, gone, loaded, isBegun }: Rehearsal): string {
   return lines([
     `would load ${count(left - gone.length - loaded)} of ${count(plan.entries.length)} records of ${plan.sourceTopic} again, into ${plan.targetTopic}; nothing was sent`,
     ...(plan.entries.length > left ? [`${count(plan.entries.length - left)} are done by an earlier run`] : []),
     ...(loaded > 0 ? [`${count(loaded)} are in the table by now: left out`] : []),
     ...goneLines('✗', 'are gone from the topic', placesOf(plan, gone)),
-    `next: gbx replay run ${planName(path, plan)} --execute`,
+    isBegun ? `next: gbx replay resume ${planName(path, plan)}` : `next: gbx replay run ${planName(path, plan)} --execute`,
   ]);
 }
 
@@ -132,12 +144,13 @@ export function formatRun(
     ...Object.entries(outcome.codes).map(([code, number]) => paint('fail', `✗ ${printable(code)} ${count(number)}`)),
     ...goneLines('✗', 'were gone from the topic', placesOf(plan, progress.gone)),
     ...goneLines('✗', 'are too large with their headers', placesOf(plan, progress.tooLarge)),
+    ...goneLines('✗', 'are refused by the topic, for another reason than their size', placesOf(plan, progress.refused)),
     ...nextStep(verdict, name),
   ]);
 }
 
 function colored(verdict: RunResult['verdict'], paint: Paint): string {
-  if (verdict === 'done' || verdict === 'sent') return paint('ok', VERDICTS.done);
+  if (verdict === 'done' || verdict === 'sent') return paint('ok', VERDICTS[verdict]);
   return paint(verdict === 'pending' || verdict === 'interrupted' || verdict === 'cancelled' ? 'warn' : 'fail', VERDICTS[verdict]);
 }
 
@@ -148,8 +161,8 @@ function nextStep(verdict: RunResult['verdict'], name: string): string[] {
   return verdict === 'incomplete' ? ['next: gbx replay stats'] : [];
 }
 
-export function formatStatuses(statuses: readonly PlanStatus[], folder: string): string {
-  if (statuses.length === 0) return `no plans in ${folder}\n`;
+export function formatStatuses(statuses: readonly PlanStatus[], unreadable: readonly UnreadablePlan[], folder: string): string {
+  if (statuses.length + unreadable.length === 0) return `no plans in ${folder}\n`;
   const rows = statuses.map(({ plan, progress, state }) => [
     plan.id,
     plan.kind,
@@ -160,7 +173,8 @@ export function formatStatuses(statuses: readonly PlanStatus[], folder: string):
     timeOf(progress.startedAtMs ?? plan.createdAtMs),
     printable(progress.stopped ?? ''),
   ]);
-  return lines(table([['plan', 'kind', 'state', 'done', 'loaded', 'failed again', 'since (UTC)', ''], ...rows]));
+  const others = unreadable.map(({ path, why }) => [printable(basename(path)), '-', 'unreadable', '-', '-', '-', '-', printable(why)]);
+  return lines(table([['plan', 'kind', 'state', 'done', 'loaded', 'failed again', 'since (UTC)', ''], ...rows, ...others]));
 }
 
 function goneLines(glyph: string, words: string, places: readonly string[]): string[] {

@@ -6,8 +6,12 @@ import { appendFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { userCacheDir } from '../../src/dev/kafka-jars.ts';
+import { openKafka } from '../../src/dev/kafka-server.ts';
+import { freePorts } from '../../src/dev/ports.ts';
 import { eventually } from '../support/eventually.ts';
-import { openPipeline } from '../support/pipeline.ts';
+import { openKafkaProxy } from '../support/kafka-proxy.ts';
+import { openPipeline, otherTraffic, recordOf } from '../support/pipeline.ts';
 import { startGbx } from '../support/process.ts';
 import { replay, replayJson, writeLetters } from '../support/replaying.ts';
 import { expireRecords, readTopic, remakeTopic } from '../support/topic-log.ts';
@@ -76,6 +80,10 @@ describe('gbx replay refuses', () => {
     });
     const refused = await replay(pipeline, ['run', second.id, '--execute', ...AT_ONCE], at);
     expect(refused).toMatchObject({ code: 75, stderr: expect.stringContaining(first.id) });
+    // With a folder of plans of its own, by the path of the plan: its journal is the one that is being written.
+    const path = join(at.folder, '.gbx/replay', `${first.id}.plan`);
+    const elsewhere = await replay(pipeline, ['resume', path, ...AT_ONCE], { folder: await ownFolder() });
+    expect(elsewhere).toMatchObject({ code: 75, stderr: expect.stringContaining(first.id) });
     expect(await replay(pipeline, ['cancel', first.id], at)).toMatchObject({ code: 0 });
     expect(await running.exit()).toMatchObject({ code: 1 });
     expect(running.stdout()).toContain('- cancelled');
@@ -96,6 +104,33 @@ describe('gbx replay refuses', () => {
     );
     stopped.signal('SIGTERM');
     expect(await stopped.exit()).toMatchObject({ code: 143 });
+  });
+
+  test('what the broker does not allow: 77; and goes on once it does', async () => {
+    const dataDir = await mkdtemp(join(folder, 'broker-'));
+    const [port = 0] = await freePorts(1);
+    await using proxy = await openKafkaProxy({ target: { host: '127.0.0.1', port } });
+    await using kafka = await openKafka({ dataDir, cacheDir: userCacheDir(), ports: { plaintext: port }, advertisedPort: proxy.port });
+    await using pipeline = await openPipeline({ brokers: kafka.brokers, partitions: 1 });
+    const at = { folder: await ownFolder() };
+    await writeLetters(pipeline, 5);
+    const { document: plan } = await replayJson(pipeline, ['plan'], at);
+    const refused = {
+      code: 77,
+      document: { error: { code: 'GBX_KAFKA_AUTH', message: expect.stringContaining('TOPIC_AUTHORIZATION_FAILED') } },
+    };
+    proxy.refuseRights('fetch');
+    for (const args of [['stats'], ['list'], ['plan'], ['inspect', '0/0'], ['run', plan.id, '--execute', ...AT_ONCE]])
+      expect({ args, ...(await replayJson(pipeline, args, at)) }).toMatchObject({ args, ...refused });
+    proxy.refuseRights('produce');
+    const write = await replayJson(pipeline, ['resume', plan.id, ...AT_ONCE], at);
+    expect(write.document.error.message).toContain('TOPIC_AUTHORIZATION_FAILED');
+    expect(await replayJson(pipeline, ['status'], at)).toMatchObject({ document: { plans: [{ state: 'interrupted', done: 0 }] } });
+    proxy.refuseRights(undefined);
+    expect(await replayJson(pipeline, ['resume', plan.id, ...AT_ONCE], at)).toMatchObject({
+      code: 0,
+      document: { verdict: 'sent', sent: 5 },
+    });
   });
 
   test('records that have expired, naming them, and does the rest: 1; a topic that was made anew: 78', async () => {
@@ -225,5 +260,17 @@ describe('gbx replay range', () => {
     await pipeline.untilDrained();
     expect(await pipeline.count()).toBe(200);
     await pipeline.expectExact();
+
+    // What it leaves out stays missing, whatever becomes of the others.
+    const [often, other] = [0, 1].map((at) => otherTraffic().eventAt(at));
+    if (often === undefined || other === undefined) throw new Error('no traffic');
+    await pipeline.sendRecords([{ ...recordOf(often, 0), headers: { 'gbx-replay-count': '2' } }, recordOf(other, 0)]);
+    await pipeline.expectExact();
+    const ids = [often, other].map(({ exposure_id }) => `'${exposure_id}'`).join();
+    await pipeline.database.query(`DELETE FROM growthbook.experiment_exposures WHERE exposure_id IN (${ids})`);
+    expect(await replayJson(pipeline, ['range', '--execute'], at)).toMatchObject({
+      code: 1,
+      document: { verdict: 'done', sent: 1, loaded: 1, skipped: { 'replayed-often': 1 }, range: { missing: 2 } },
+    });
   });
 });

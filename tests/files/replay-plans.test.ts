@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -35,6 +35,23 @@ describe('writePlan()', () => {
       code: 'GBX_CONFIG',
     });
     expect(await readFile(path, 'utf8')).toBe(planText());
+  });
+
+  test('shows it under its name when it is whole, and leaves nothing else behind', async () => {
+    const folder = await newFolder();
+    const path = join(folder, 'replay-1.plan');
+    const text = 'x'.repeat(64_000_000);
+    const sizes = new Set<number | undefined>();
+    let isWritten = false;
+    const written = writePlan(text, { folder, id: 'replay-1', file: undefined }).finally(() => {
+      isWritten = true;
+    });
+    while (!isWritten) sizes.add((await stat(path).catch(() => undefined))?.size);
+    await written;
+    sizes.delete(undefined);
+    expect([...sizes].filter((size) => size !== text.length)).toEqual([]);
+    await expect(writePlan('x', { folder, id: 'replay-1', file: undefined })).rejects.toMatchObject({ code: 'GBX_USAGE' });
+    expect(await readdir(folder)).toEqual(['replay-1.plan']);
   });
 
   test('keeps it from others, since edited plans hold what users did', async () => {

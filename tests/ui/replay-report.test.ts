@@ -53,9 +53,31 @@ test('formatRun() names the verdict, and how to go on', () => {
   expect(formatRun(plan, 'p', { result: { ...result, verdict: 'done', why: undefined }, hasColor: true })).toContain(ESCAPE);
 });
 
+test.each([
+  ['done', '✓ done: each is in the table', undefined],
+  ['sent', '✓ all are sent; nobody has looked', 'gbx replay resume replay-1, which only looks'],
+  ['incomplete', '✗ done, but not all are in the table', 'gbx replay stats'],
+  ['pending', '! all are sent; not all are in the table yet', 'gbx replay resume replay-1, which only looks'],
+  ['stopped', '✗ stopped, as too many failed again', 'once the cause is mended: gbx replay resume replay-1'],
+  ['canary-timeout', '✗ stopped, as the first ones are not loaded', 'once the cause is mended: gbx replay resume replay-1'],
+  ['cancelled', '- cancelled', undefined],
+  ['interrupted', '- interrupted', 'go on: gbx replay resume replay-1'],
+] as const)('formatRun() says of a run that is %s what it is, and what comes next', (verdict, words, next) => {
+  const outcome = { sent: 1, loaded: 0, failedAgain: 0, pending: 1, codes: {} };
+  const result = { verdict, why: undefined, progress: NOTHING_DONE, outcome };
+  const [first, , ...others] = formatRun(createWorld().plan(), 'replay-1.plan', { result, hasColor: false }).trimEnd().split('\n');
+  expect(first).toMatch(new RegExp(`^${words}`, 'u'));
+  expect(others).toEqual(next === undefined ? [] : [expect.stringContaining(next)]);
+});
+
 test('formatStatuses() says where it found none', () => {
-  expect(formatStatuses([], '.gbx/replay')).toBe('no plans in .gbx/replay\n');
-  expect(formatStatuses([{ path: 'p', plan: createWorld().plan(), progress: NOTHING_DONE, state: 'planned' }], 'f')).toMatch(
-    /replay-1 +letters +planned/u,
+  expect(formatStatuses([], [], '.gbx/replay')).toBe('no plans in .gbx/replay\n');
+  const planned = { path: 'p', plan: createWorld().plan(), progress: NOTHING_DONE, state: 'planned' } as const;
+  expect(formatStatuses([planned], [], 'f')).toMatch(/replay-1 +letters +planned/u);
+});
+
+test('formatStatuses() lists a plan that cannot be read by its file, with the reason', () => {
+  expect(formatStatuses([], [{ path: 'f/torn.plan', why: `it is${ESCAPE} torn` }], 'f')).toMatch(
+    /^torn\.plan .*unreadable .*it is· torn$/mu,
   );
 });

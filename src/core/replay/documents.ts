@@ -92,9 +92,11 @@ function rangeFacts({
   deadLetters,
   idReused,
   waiting,
+  expired,
+  expiredUnloaded,
 }: RangeFound): Document {
   return {
-    ...{ records, exposures, duplicates, invalid, loaded, missing, deadLetters, idReused, waiting },
+    ...{ records, exposures, duplicates, invalid, loaded, missing, deadLetters, idReused, waiting, expired, expiredUnloaded },
     partitions: ranges.map(({ partition, from, to }) => ({ partition, from: Number(from), to: Number(to) })),
   };
 }
@@ -103,7 +105,7 @@ function planHead({ id, kind, createdAtMs, sourceTopic, targetTopic, filter, has
   return { id, kind, createdAt: isoOf(createdAtMs), sourceTopic, targetTopic, filter, hash };
 }
 
-/** Places of entries, for what is gone or too large. */
+/** Places of entries, for what is gone or not taken. */
 export function placesOf(plan: Plan, indexes: readonly number[]): readonly string[] {
   return indexes.flatMap((index) => {
     const entry = plan.entries[index];
@@ -111,7 +113,8 @@ export function placesOf(plan: Plan, indexes: readonly number[]): readonly strin
   });
 }
 
-export function runDocument(plan: Plan, { verdict, why, progress, outcome }: RunResult): Document {
+/** @param range where the plan was made of one, and run at once */
+export function runDocument(plan: Plan, { verdict, why, progress, outcome }: RunResult, range?: RangeFound): Document {
   return {
     schema: 'gbx.replay-run/1',
     ...planHead(plan),
@@ -124,6 +127,8 @@ export function runDocument(plan: Plan, { verdict, why, progress, outcome }: Run
     ...{ loaded: outcome.loaded, failedAgain: outcome.failedAgain, pending: outcome.pending, failedAgainCodes: outcome.codes },
     gone: placesOf(plan, progress.gone),
     tooLarge: placesOf(plan, progress.tooLarge),
+    refused: placesOf(plan, progress.refused),
+    ...(range === undefined ? {} : { skipped: plan.skipped, range: rangeFacts(range) }),
   };
 }
 
@@ -132,6 +137,8 @@ export interface Rehearsal {
   readonly left: number;
   readonly gone: readonly number[];
   readonly loaded: number;
+  /** By an earlier run: it is to be resumed. */
+  readonly isBegun: boolean;
 }
 
 export function rehearsalDocument(plan: Plan, { left, gone, loaded }: Rehearsal): Document {
@@ -146,14 +153,20 @@ export function rehearsalDocument(plan: Plan, { left, gone, loaded }: Rehearsal)
   };
 }
 
-export type PlanState = 'planned' | 'running' | 'interrupted' | 'stopped' | 'done' | 'cancelled';
+/** sent: all are, and nobody has seen yet what became of each. */
+export type PlanState = 'planned' | 'running' | 'interrupted' | 'stopped' | 'sent' | 'done' | 'cancelled';
 
-export function stateOf(progress: Progress, { isRunning, isCancelled }: { isRunning: boolean; isCancelled: boolean }): PlanState {
+export function stateOf(
+  { entries }: Pick<Plan, 'entries'>,
+  progress: Progress,
+  { isRunning, isCancelled }: { readonly isRunning: boolean; readonly isCancelled: boolean },
+): PlanState {
   if (isRunning) return 'running';
   if (progress.ended !== undefined) return 'done';
   if (isCancelled) return 'cancelled';
   if (progress.stopped !== undefined) return 'stopped';
-  return progress.startedAtMs === undefined ? 'planned' : 'interrupted';
+  if (progress.startedAtMs === undefined) return 'planned';
+  return progress.next < entries.length ? 'interrupted' : 'sent';
 }
 
 export interface PlanStatus {
@@ -163,9 +176,16 @@ export interface PlanStatus {
   readonly state: PlanState;
 }
 
-export function statusDocument(statuses: readonly PlanStatus[]): Document {
+/** Torn, or beside a journal that is not its own. */
+export interface UnreadablePlan {
+  readonly path: string;
+  readonly why: string;
+}
+
+export function statusDocument(statuses: readonly PlanStatus[], unreadable: readonly UnreadablePlan[]): Document {
   return {
     schema: 'gbx.replay-status/1',
+    unreadable: unreadable.map(({ path, why }) => ({ plan: path, why })),
     plans: statuses.map(({ path, plan, progress, state }) => ({
       ...planHead(plan),
       plan: path,
@@ -176,6 +196,7 @@ export function statusDocument(statuses: readonly PlanStatus[]): Document {
       loadedBefore: progress.loadedBefore,
       gone: progress.gone.length,
       tooLarge: progress.tooLarge.length,
+      refused: progress.refused.length,
       startedAt: progress.startedAtMs === undefined ? null : isoOf(progress.startedAtMs),
       by: progress.by ?? null,
       stopped: progress.stopped ?? null,

@@ -6,7 +6,7 @@ import type { Exposure, LogRecord } from '../exposure/exposure.ts';
 import { formatOrigin } from '../exposure/origin.ts';
 import { markRecord } from '../load/last-record.ts';
 import type { LogRange } from '../verify/ports.ts';
-import { type Reading, scanStretches } from '../verify/scan.ts';
+import { type Reading, type ScanOptions, scanStretches } from '../verify/scan.ts';
 import { placeOfOrigin } from './dialects.ts';
 import { isMatch, type LetterFilter } from './filter.ts';
 import { decodeLetter, experimentOf, type Letter, readLetter } from './letter.ts';
@@ -62,16 +62,12 @@ export async function rangesOf(logs: ReplayLogs, topic: string): Promise<readonl
 }
 
 /** Every record of the topic, as it stands now. @throws {GbxError} GBX_TOPIC_MISSING, GBX_KAFKA_AUTH, GBX_KAFKA_UNREACHABLE */
-export async function scanTopic(
-  logs: ReplayLogs,
-  topic: string,
-  { onRecord, ...reading }: Reading & { readonly onRecord: (record: LogRecord) => void },
-): Promise<readonly LogRange[]> {
+export async function scanTopic(logs: ReplayLogs, topic: string, reading: Omit<ScanOptions, 'step'>): Promise<readonly LogRange[]> {
   const ranges = await rangesOf(logs, topic);
   const stretches = ranges
     .filter(({ start, end }) => start < end)
     .map(({ partition, start, end }) => ({ topic, partition, from: start, to: end }));
-  await scanStretches(logs, stretches, { ...reading, step: 'reading the dead letters', onRecord });
+  await scanStretches(logs, stretches, { ...reading, step: 'reading the dead letters' });
   return ranges;
 }
 

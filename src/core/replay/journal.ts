@@ -6,13 +6,15 @@ import { isJsonObject } from '../exposure/validate.ts';
 
 export type JournalEntry =
   | { readonly kind: 'started'; readonly plan: string; readonly atMs: number; readonly by: string }
-  /** Entries `from` to `to`, exclusive, are acknowledged, but for those named: gone from the log, too large, loaded before. */
+  /** Entries `from` to `to`, exclusive, are acknowledged, but for those named: gone from the log, not taken by the topic, loaded before. */
   | {
       readonly kind: 'sent';
       readonly from: number;
       readonly to: number;
       readonly gone: readonly number[];
       readonly tooLarge: readonly number[];
+      /** For another reason than their size; absent where there are none. */
+      readonly refused?: readonly number[];
       readonly loaded: number;
     }
   | { readonly kind: 'canary'; readonly upTo: number }
@@ -26,6 +28,8 @@ export interface Progress {
   readonly loadedBefore: number;
   readonly gone: readonly number[];
   readonly tooLarge: readonly number[];
+  /** By the topic, for another reason than their size. */
+  readonly refused: readonly number[];
   readonly startedAtMs: number | undefined;
   readonly by: string | undefined;
   /** The canaries are in: it goes on without. */
@@ -90,7 +94,7 @@ export function progressOf(entries: readonly JournalEntry[], plan: { readonly ha
 }
 
 export const NOTHING_DONE: Progress = {
-  ...{ next: 0, sent: 0, loadedBefore: 0, gone: [], tooLarge: [], canaryPassed: false },
+  ...{ next: 0, sent: 0, loadedBefore: 0, gone: [], tooLarge: [], refused: [], canaryPassed: false },
   ...{ startedAtMs: undefined, by: undefined, stopped: undefined, ended: undefined },
 };
 
@@ -99,14 +103,15 @@ export function step(progress: Progress, entry: JournalEntry): Progress {
     case 'started':
       return { ...progress, startedAtMs: progress.startedAtMs ?? entry.atMs, by: entry.by, stopped: undefined, ended: undefined };
     case 'sent': {
-      const { from, to, gone, tooLarge, loaded } = entry;
+      const { from, to, gone, tooLarge, refused = [], loaded } = entry;
       return {
         ...progress,
         next: to,
-        sent: progress.sent + (to - from) - gone.length - tooLarge.length - loaded,
+        sent: progress.sent + (to - from) - gone.length - tooLarge.length - refused.length - loaded,
         loadedBefore: progress.loadedBefore + loaded,
         gone: gone.length === 0 ? progress.gone : [...progress.gone, ...gone],
         tooLarge: tooLarge.length === 0 ? progress.tooLarge : [...progress.tooLarge, ...tooLarge],
+        refused: refused.length === 0 ? progress.refused : [...progress.refused, ...refused],
       };
     }
     case 'canary':

@@ -1,7 +1,7 @@
 // Looking at dead letters without changing anything: the list, one letter, the numbers, and the lines of an export.
 import { GbxError } from '../errors.ts';
 import type { LogRecord } from '../exposure/exposure.ts';
-import type { Reading } from '../verify/scan.ts';
+import type { Reading, ScanOptions } from '../verify/scan.ts';
 import { placeOfOrigin } from './dialects.ts';
 import type { ListedLetter } from './documents.ts';
 import { letterDocument } from './edit.ts';
@@ -28,7 +28,7 @@ interface Met extends ListedLetter {
 async function eachMatching(
   place: LetterPlace,
   { logs, ...reading }: LookDeps,
-  { filter, onMatch }: { readonly filter: LetterFilter; readonly onMatch: (met: Met) => void },
+  { filter, onMatch, ...more }: { readonly filter: LetterFilter; readonly onMatch: (met: Met) => void } & Pick<ScanOptions, 'afterChunk'>,
 ): Promise<{ letters: number; matching: number }> {
   let [letters, matching] = [0, 0];
   const onRecord = (record: LogRecord): void => {
@@ -39,7 +39,7 @@ async function eachMatching(
     matching++;
     onMatch({ record, letter, experimentId });
   };
-  await scanTopic(logs, place.topic, { ...reading, onRecord });
+  await scanTopic(logs, place.topic, { ...reading, ...more, onRecord });
   return { letters, matching };
 }
 
@@ -74,23 +74,22 @@ export async function listLetters(
 
 export async function countLetters(place: LetterPlace, deps: LookDeps, filter: LetterFilter): Promise<LetterStats> {
   const counter = createLetterStats();
-  const seen = new Set<string>();
+  // Each of them: the newest letter of a record may be another one than those that fit.
   await eachMatching(place, deps, {
-    filter,
-    onMatch({ letter, experimentId }) {
-      const key = placeOfOrigin(letter.origin);
-      counter.add(letter, { experimentId, isDuplicate: seen.has(key) });
-      seen.add(key);
+    filter: {},
+    onMatch({ record, letter, experimentId }) {
+      const isWanted = isMatch(filter, letter, { key: record.key, experimentId });
+      counter.add(placeOfOrigin(letter.origin), letter, { experimentId, isWanted });
     },
   });
   return counter.stats();
 }
 
-/** One line each, in the order of the log; each record once, by its newest letter. */
+/** One line each, in the order of the log; each record once, by its newest letter. What `write` throws ends it. */
 export async function exportLetters(
   place: LetterPlace,
   deps: LookDeps,
-  { filter, limit, write }: { readonly filter: LetterFilter; readonly limit: number; readonly write: (line: string) => void },
+  { filter, limit, write }: { readonly filter: LetterFilter; readonly limit: number; readonly write: (lines: string) => Promise<void> },
 ): Promise<number> {
   // Once through for which letter is the newest of its record, once more for the lines: memory holds places only.
   const newest = new Map<string, { readonly failedAtMs: number; readonly at: string }>();
@@ -105,12 +104,17 @@ export async function exportLetters(
     },
   });
   let written = 0;
+  let lines = '';
   await eachMatching(place, deps, {
     filter,
     onMatch({ record, letter }) {
       if (written >= limit || newest.get(placeOfOrigin(letter.origin))?.at !== placeOf(letter)) return;
-      write(`${JSON.stringify(letterDocument(record, letter, place.clusterId))}\n`);
+      lines += `${JSON.stringify(letterDocument(record, letter, place.clusterId))}\n`;
       written++;
+    },
+    async afterChunk() {
+      if (lines !== '') await write(lines);
+      lines = '';
     },
   });
   return written;

@@ -20,7 +20,7 @@ export interface ReplayCopy {
 
 /**
  * Writes copies to the topic of the plan, acknowledged and verified. With GBX_RECORD_TOO_LARGE those that were not told of are
- * too large and all the others are written; with any other error they may be written or not.
+ * too large, with GBX_RECORD_REFUSED refused for another reason, and all the others are written; with any other error they may be written or not.
  */
 export type WriteReplayCopies = (
   copies: readonly ReplayCopy[],

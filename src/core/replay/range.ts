@@ -47,6 +47,11 @@ export interface RangeFound {
   readonly idReused: number;
   /** Behind the ledger: to be loaded anyway. */
   readonly waiting: number;
+  /** Of the range, gone from the topic: at most, where it begins at a time before the log does. */
+  readonly expired: number;
+  /** Of these, those that the ledger has not passed: lost. */
+  readonly expiredUnloaded: number;
+  /** Each with what is the matter with it for its code: see Standing. */
   readonly candidates: readonly Candidate[];
 }
 
@@ -71,15 +76,17 @@ interface Look {
   };
 }
 
-/** @throws {GbxError} GBX_TOPIC_MISSING, GBX_TOPIC_CHANGED, GBX_USAGE, GBX_CONFIG where the ledger knows nothing of the topic */
+/** @throws {GbxError} GBX_TOPIC_MISSING, GBX_TOPIC_CHANGED, GBX_KAFKA_AUTH, GBX_USAGE, GBX_CONFIG where the ledger knows nothing of the topic */
 export async function findInRange(question: RangeQuestion, deps: RangeDeps): Promise<RangeFound> {
   const { scope, deadLetterTopic } = question;
   const ranges = await rangesOf(question, deps);
   const dead = new Set<string>();
-  await scanLetters(deps.logs, deadLetterTopic, {
+  const seen = await scanLetters(deps.logs, deadLetterTopic, {
     ...deps,
     onRecord: (record) => dead.add(placeOfOrigin(readLetter(record, deadLetterTopic).origin)),
   });
+  // Without them every dead letter would be taken for missing.
+  if (seen.kind === 'unreadable') throw seen.error;
   const counts = { records: 0, exposures: 0, duplicates: 0, invalid: 0, loaded: 0, missing: 0, deadLetters: 0, idReused: 0 };
   const look: Look = { question, deps, dead, planned: new Map(), counts };
   for (const stretch of stretchesOf(scope.topic, ranges)) {
@@ -95,8 +102,11 @@ export async function findInRange(question: RangeQuestion, deps: RangeDeps): Pro
     deps.signal.throwIfAborted();
     await lookAt(look, chunk);
   }
-  const waiting = ranges.reduce((sum, range) => sum + Number(range.waiting), 0);
-  return { ranges, ...counts, waiting, candidates: [...look.planned.values()] };
+  const total = (name: 'waiting' | 'expired' | 'expiredUnloaded'): number => ranges.reduce((sum, range) => sum + Number(range[name]), 0);
+  return {
+    ...{ ranges, ...counts, candidates: [...look.planned.values()] },
+    ...{ waiting: total('waiting'), expired: total('expired'), expiredUnloaded: total('expiredUnloaded') },
+  };
 }
 
 async function rangesOf({ scope, from, to }: RangeQuestion, { logs, readLedger }: RangeDeps): Promise<readonly PartitionRange[]> {
@@ -131,22 +141,24 @@ async function lookAt(look: Look, records: readonly LogRecord[]): Promise<void> 
     [...candidates.values()].flatMap(({ exposure }) => exposure ?? []),
   );
   for (const [id, candidate] of candidates) {
-    const isWanted = judge(look, candidate, standing.get(id) ?? []);
-    if (!isWanted) continue;
+    const code = judge(look, candidate, standing.get(id) ?? []);
+    if (code !== 'missing' && !question.isAll) continue;
     if (planned.size >= CANDIDATES_MAX)
       throw new GbxError('GBX_USAGE', `Cannot plan more than ${CANDIDATES_MAX} records at once`, { hint: 'narrow it: --from, --to' });
-    planned.set(id, candidate);
+    planned.set(id, { ...candidate, code });
   }
 }
 
-function judge({ question: { isAll }, dead, counts }: Look, candidate: Candidate, rows: Parameters<typeof judgeRows>[1]): boolean {
-  const { exposure, origin } = candidate;
+type Standing = 'missing' | 'loaded' | 'dead-letter' | 'id-reused';
+
+function judge({ dead, counts }: Look, { exposure, origin }: Candidate, rows: Parameters<typeof judgeRows>[1]): Standing {
   const standing = exposure === undefined ? undefined : judgeRows(exposure, rows);
+  const isDead = standing === undefined && dead.has(origin.slice(0, origin.lastIndexOf('/')));
   if (standing === 'loaded') counts.loaded++;
   else if (standing === 'id-reused') counts.idReused++;
-  else if (dead.has(origin.slice(0, origin.lastIndexOf('/')))) counts.deadLetters++;
+  else if (isDead) counts.deadLetters++;
   else counts.missing++;
-  return isAll || (standing === undefined && !dead.has(origin.slice(0, origin.lastIndexOf('/'))));
+  return standing ?? (isDead ? 'dead-letter' : 'missing');
 }
 
 function toCandidate(record: LogRecord, { clusterId, topic }: LedgerScope): Candidate | undefined {

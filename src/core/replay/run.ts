@@ -42,7 +42,7 @@ export interface RunDeps {
 export interface RunResult {
   readonly verdict:
     | 'done'
-    /** All were sent; some failed again, were gone, or too large. */
+    /** All were sent; some failed again, were gone, or not taken by the topic. */
     | 'incomplete'
     /** All were sent, and nobody wanted to wait for what becomes of them. */
     | 'sent'
@@ -91,8 +91,8 @@ export async function runPlan(order: RunOrder, deps: RunDeps): Promise<RunResult
     !plan.resendsLoaded && judgeRows(exposure, rows.get(exposure.exposureId) ?? []) === 'loaded';
   const [outcomes, earlier] = [createOutcomes(plan, deps), createOutcomes(plan, deps)];
   const run: Run = { order, deps, outcomes, earlier, progress, isStanding, sentNow: 0, lookedMs: deps.clock.elapsed() };
-  const { gone, tooLarge, next } = progress;
-  const absent = new Set([...gone, ...tooLarge]);
+  const { gone, tooLarge, refused, next } = progress;
+  const absent = new Set([...gone, ...tooLarge, ...refused]);
   earlier.add(plan.entries.slice(0, next).filter((_, index) => !absent.has(index)));
   await note(run, { kind: 'started', plan: plan.hash, atMs: deps.clock.now(), by: order.by });
   const ended = (await sendAll(run)) ?? (await settle(run));
@@ -134,7 +134,8 @@ async function sendAll(run: Run): Promise<Ended | undefined> {
 async function sendBatch(run: Run, batch: readonly Taken[]): Promise<number> {
   const { deps, order, outcomes } = run;
   const gone: number[] = [];
-  const tooLarge: number[] = [];
+  const untaken: number[] = [];
+  let areTooLarge = true;
   const standing: PlanEntry[] = [];
   const copies = new Map<ReplayCopy, { readonly index: number; readonly entry: PlanEntry }>();
   for (const { index, entry, record } of batch) {
@@ -156,10 +157,12 @@ async function sendBatch(run: Run, batch: readonly Taken[]): Promise<number> {
     );
   } catch (error) {
     if (!(error instanceof GbxError) || !(error.code === 'GBX_RECORD_TOO_LARGE' || error.code === 'GBX_RECORD_REFUSED')) throw error;
-    for (const { index } of missing.values()) tooLarge.push(index);
+    for (const { index } of missing.values()) untaken.push(index);
+    areTooLarge = error.code === 'GBX_RECORD_TOO_LARGE';
   }
   const from = run.progress.next;
-  await note(run, { kind: 'sent', from, to: from + batch.length, gone, tooLarge, loaded: standing.length });
+  const why = areTooLarge ? { tooLarge: untaken } : { tooLarge: [], refused: untaken };
+  await note(run, { kind: 'sent', from, to: from + batch.length, gone, ...why, loaded: standing.length });
   outcomes.add(written);
   run.earlier.add(standing);
   run.sentNow += written.length;
@@ -209,8 +212,8 @@ async function settle(run: Run): Promise<Ended> {
     const { pending, loaded, failedAgain, sent } = sum(await earlier.look(), await outcomes.look());
     const isOver = deps.clock.elapsed() - startedMs >= order.waitMs;
     if (pending === 0 || isOver || deps.signal.aborted) {
-      const { gone, tooLarge } = run.progress;
-      const isLess = failedAgain + gone.length + tooLarge.length > 0;
+      const { gone, tooLarge, refused } = run.progress;
+      const isLess = failedAgain + gone.length + tooLarge.length + refused.length > 0;
       if (pending > 0) return { verdict: unsettled(run, isLess), why: undefined };
       await note(run, { kind: 'ended', atMs: deps.clock.now(), loaded, failedAgain });
       return { verdict: isLess ? 'incomplete' : 'done', why: undefined };

@@ -1,5 +1,5 @@
 // The dead letters in numbers: by reason, experiment, hour, partition and how often they were replayed; each record once however
-// often it was given up. Pure: fed letter by letter.
+// often it was given up, by its newest letter. Pure: fed letter by letter.
 import type { Letter } from './letter.ts';
 
 export interface LetterStats {
@@ -20,12 +20,41 @@ const NAMES_MAX = 1_000;
 const HOUR_MS = 3_600_000;
 
 interface Counter {
-  add(letter: Letter, of: { readonly experimentId: string | undefined; readonly isDuplicate: boolean }): void;
+  /** @param key of the record: the same for all its letters. */
+  add(key: string, letter: Letter, of: { readonly experimentId: string | undefined; readonly isWanted: boolean }): void;
   stats(): LetterStats;
 }
 
-/** All but `letters` counts each record once, by the letter that is met first. */
+/** What is kept of a record: its newest letter, and of all of them what plan goes by. */
+interface Given {
+  readonly letters: number;
+  readonly oldestMs: number;
+  readonly replayCount: number;
+  readonly newest: Pick<Letter, 'code' | 'failedAtMs' | 'partition' | 'dialect'>;
+  readonly experimentId: string | undefined;
+  /** Whether its newest letter is one of those asked for. */
+  readonly isWanted: boolean;
+}
+
+/** By the newest letter of each record, as plan goes; of those that are met equally new, by the last. */
 export function createLetterStats(): Counter {
+  const byKey = new Map<string, Given>();
+  return {
+    add(key, { code, failedAtMs, partition, dialect, replayCount }, of) {
+      const known = byKey.get(key);
+      const isNewer = known === undefined || failedAtMs >= known.newest.failedAtMs;
+      byKey.set(key, {
+        ...(isNewer ? { newest: { code, failedAtMs, partition, dialect }, ...of } : known),
+        letters: (known?.letters ?? 0) + 1,
+        oldestMs: Math.min(known?.oldestMs ?? failedAtMs, failedAtMs),
+        replayCount: Math.max(known?.replayCount ?? 0, replayCount),
+      });
+    },
+    stats: () => countRecords([...byKey.values()].filter(({ isWanted }) => isWanted)),
+  };
+}
+
+function countRecords(records: readonly Given[]): LetterStats {
   const maps = {
     byCode: new Map(),
     byExperiment: new Map(),
@@ -34,26 +63,21 @@ export function createLetterStats(): Counter {
     byReplayCount: new Map(),
     byDialect: new Map(),
   };
-  let [letters, distinct] = [0, 0];
+  let letters = 0;
   let oldestMs: number | undefined;
   let newestMs: number | undefined;
-  return {
-    add(letter, { experimentId, isDuplicate }) {
-      letters++;
-      const { failedAtMs } = letter;
-      oldestMs = Math.min(oldestMs ?? failedAtMs, failedAtMs);
-      newestMs = Math.max(newestMs ?? failedAtMs, failedAtMs);
-      if (isDuplicate) return;
-      distinct++;
-      count(maps.byCode, letter.code);
-      count(maps.byExperiment, experimentId ?? '(none)');
-      count(maps.byHour, hourOf(failedAtMs));
-      count(maps.byPartition, String(letter.partition));
-      count(maps.byReplayCount, String(letter.replayCount));
-      count(maps.byDialect, letter.dialect);
-    },
-    stats: () => ({ letters, distinct, oldestMs, newestMs, ...maps }),
-  };
+  for (const { newest, experimentId, replayCount, ...given } of records) {
+    letters += given.letters;
+    oldestMs = Math.min(oldestMs ?? given.oldestMs, given.oldestMs);
+    newestMs = Math.max(newestMs ?? newest.failedAtMs, newest.failedAtMs);
+    count(maps.byCode, newest.code);
+    count(maps.byExperiment, experimentId ?? '(none)');
+    count(maps.byHour, hourOf(newest.failedAtMs));
+    count(maps.byPartition, String(newest.partition));
+    count(maps.byReplayCount, String(replayCount));
+    count(maps.byDialect, newest.dialect);
+  }
+  return { letters, distinct: records.length, oldestMs, newestMs, ...maps };
 }
 
 function count(counts: Map<string, number>, name: string): void {

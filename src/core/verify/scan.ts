@@ -15,15 +15,17 @@ export interface Reading {
   readonly onProgress: OnProgress;
 }
 
-interface ScanOptions extends Reading {
+export interface ScanOptions extends Reading {
   readonly step: string;
   readonly onRecord: (record: LogRecord) => void;
+  /** Awaited before more is read: so that what was made of the records does not pile up. */
+  readonly afterChunk?: () => Promise<void>;
 }
 
 export async function scanStretches(
   logs: Pick<Logs, 'read'>,
   stretches: readonly Stretch[],
-  { step, onRecord, signal, onProgress }: ScanOptions,
+  { step, onRecord, afterChunk, signal, onProgress }: ScanOptions,
 ): Promise<void> {
   const total = countOffsets(stretches);
   let before = 0;
@@ -31,6 +33,7 @@ export async function scanStretches(
     for await (const { records, nextOffset } of logs.read(stretch, signal)) {
       signal.throwIfAborted();
       for (const record of records) onRecord(record);
+      await afterChunk?.();
       onProgress(step, before + Number(nextOffset - stretch.from), total);
     }
     signal.throwIfAborted();
@@ -49,7 +52,7 @@ export type LettersSeen =
 export async function scanLetters(
   logs: Logs,
   topic: string,
-  { onRecord, signal, onProgress }: Omit<ScanOptions, 'step'>,
+  { onRecord, signal, onProgress }: Omit<ScanOptions, 'step' | 'afterChunk'>,
 ): Promise<LettersSeen> {
   try {
     const ranges = await logs.ranges(topic);

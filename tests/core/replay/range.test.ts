@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { GbxError } from '../../../src/core/errors.ts';
 import { findInRange, type RangeFound } from '../../../src/core/replay/range.ts';
 import { createWorld, exposure, READING, type World } from './world.ts';
 
@@ -15,6 +16,29 @@ function find(world: World, { ledger = 100n, isAll = false }: { ledger?: bigint 
 describe('findInRange()', () => {
   test('refuses a topic that the ledger knows nothing of', async () => {
     await expect(find(createWorld(), { ledger: -1n })).rejects.toThrow('the ledger knows nothing');
+  });
+
+  test('takes nothing for missing where it may not read the dead letters', async () => {
+    const world = createWorld();
+    world.put(exposure('dead'), { topic: 't' });
+    world.letter(exposure('dead'), { of: 0 });
+    const logs = {
+      ...world.logs,
+      ranges: async (topic: string) => {
+        if (topic === 'dlq') throw new GbxError('GBX_KAFKA_AUTH', 'not allowed');
+        return world.logs.ranges(topic);
+      },
+    };
+    await expect(find({ ...world, logs })).rejects.toMatchObject({ code: 'GBX_KAFKA_AUTH', exitCode: 77 });
+  });
+
+  test('counts what is gone from the range, and of that what the ledger had not passed', async () => {
+    const world = createWorld();
+    for (const id of ['a', 'b', 'c', 'd']) world.put(exposure(id), { topic: 't' });
+    world.load(exposure('d'));
+    const ranges: typeof world.logs.ranges = async (topic) =>
+      (await world.logs.ranges(topic))?.map((range) => (topic === 't' ? { ...range, start: 3n } : range));
+    expect(await find({ ...world, logs: { ...world.logs, ranges } }, { ledger: 1n })).toMatchObject({ expired: 3, expiredUnloaded: 2 });
   });
 
   test('takes for missing what neither table nor dead letters hold, up to the ledger, each once', async () => {
@@ -39,6 +63,7 @@ describe('findInRange()', () => {
       waiting: 1,
     });
     expect(found.candidates).toMatchObject([{ offset: 1n, origin: expect.stringMatching(/^t\/0\/1\//u) }]);
-    expect((await find(world, { ledger: 6n, isAll: true })).candidates).toHaveLength(4);
+    const all = await find(world, { ledger: 6n, isAll: true });
+    expect(all.candidates.map(({ code }) => code)).toEqual(['loaded', 'missing', 'dead-letter', 'id-reused']);
   });
 });

@@ -3,10 +3,12 @@
 import { describe, expect, test } from 'vitest';
 import { GbxError } from '../../../src/core/errors.ts';
 import { decodeRecord } from '../../../src/core/exposure/decode.ts';
+import { runDocument } from '../../../src/core/replay/documents.ts';
 import { type JournalEntry, NOTHING_DONE, progressOf, readJournal } from '../../../src/core/replay/journal.ts';
 import type { Plan } from '../../../src/core/replay/plan.ts';
 import type { ReplayCopy } from '../../../src/core/replay/ports.ts';
 import { type RunDeps, type RunOrder, type RunResult, runPlan } from '../../../src/core/replay/run.ts';
+import { formatRun } from '../../../src/ui/replay-report.ts';
 import { createWorld, exposure, NOON_MS, type World } from './world.ts';
 
 const ORDER = { progress: NOTHING_DONE, ratePerSecond: 100_000, canary: 0, refailMax: 0.02, waitMs: 10_000, by: 'host' };
@@ -187,6 +189,42 @@ describe('runPlan()', () => {
     });
     // Asked for all, it sends those that are loaded as well.
     expect(await bench.run({ ...plan, resendsLoaded: true })).toMatchObject({ progress: { loadedBefore: 0, sent: 8 } });
+  });
+
+  test('does not call too large what the topic refuses for another reason', async () => {
+    const bench = createBench(3);
+    const plan = bench.world.plan();
+    const write: RunDeps['write'] = async (copies, onWritten) => {
+      for (const copy of copies.filter((one) => idOf(one) !== 'e1')) {
+        bench.consume(copy, plan);
+        onWritten(copy);
+      }
+      throw new GbxError('GBX_RECORD_REFUSED', 'INVALID_TIMESTAMP');
+    };
+    const result = await bench.run(plan, {}, { write });
+    expect(result).toMatchObject({ verdict: 'incomplete', progress: { tooLarge: [], refused: [1], sent: 2 } });
+    expect(runDocument(plan, result)).toMatchObject({ tooLarge: [], refused: ['0/1'] });
+    const text = formatRun(plan, 'p', { result, hasColor: false });
+    expect(text).toContain('1 are refused by the topic, for another reason than their size: 0/1');
+    expect(text).not.toContain('too large');
+    // Nor does who resumes it count it among those that were sent.
+    expect(progressOf(bench.journal, plan)).toMatchObject({ refused: [1], sent: 2 });
+  });
+
+  test('ends by a right that is missing, to write or to read what became of them, and can be resumed', async () => {
+    const bench = createBench(3);
+    const plan = bench.world.plan();
+    const auth = new GbxError('GBX_KAFKA_AUTH', 'not allowed');
+    const refused = { code: 'GBX_KAFKA_AUTH', exitCode: 77 };
+    await expect(bench.run(plan, {}, { write: () => Promise.reject(auth) })).rejects.toMatchObject(refused);
+    expect(progressOf(bench.journal, plan)).toMatchObject({ next: 0, ended: undefined, stopped: undefined });
+    const { ranges } = bench.world.logs;
+    const mayNotSee: typeof ranges = (topic) => (bench.copies.length > 0 ? Promise.reject(auth) : ranges(topic));
+    const progress = progressOf(bench.journal, plan);
+    await expect(bench.run(plan, { progress }, { logs: { ...bench.world.logs, ranges: mayNotSee } })).rejects.toMatchObject(refused);
+    expect(progressOf(bench.journal, plan)).toMatchObject({ next: 3, sent: 3, ended: undefined });
+    expect(await bench.run(plan, { progress: progressOf(bench.journal, plan) })).toMatchObject({ verdict: 'done', outcome: { loaded: 3 } });
+    expect(bench.copies).toHaveLength(3);
   });
 
   test('keeps to its rate, ends between batches when it is cancelled, and at a signal', async () => {
