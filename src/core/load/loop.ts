@@ -11,7 +11,7 @@ import { createRefusals, type Refusals, type RetryPolicy } from './refusals.ts';
 
 /** What a health check may look at; written by the loop alone. */
 export interface LoadStatus {
-  /** Undefined until the first claim; a member that holds none stands by. */
+  /** Undefined from a join until its claim; a member that holds none stands by. */
   partitions: number | undefined;
   isDraining: boolean;
 }

@@ -12,12 +12,13 @@ const JOIN_WAIT_MS = 3_000;
 const FENCED_MAX = 3;
 const FENCED_WINDOW_MS = 60_000;
 const GAP_PAUSE_MS = 1_000;
-/** Bad rows seldom come alone. */
 
 export async function onJoined(loop: Loop, partitions: readonly number[]): Promise<void> {
   loop.deps.metrics.count('gbx_kafka_rebalances_total');
   loop.deps.log.info('group.joined', { partitions });
   loop.refusals.clear();
+  // What was held before says nothing of what the claim will give.
+  loop.deps.status.partitions = undefined;
   await takeOver(loop, partitions);
 }
 
