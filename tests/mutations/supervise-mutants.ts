@@ -212,4 +212,12 @@ export const SUPERVISE_MUTANTS: readonly Mutant[] = [
     replace: 'if (step !== undefined) close',
     tests: ['tests/core/load/circuit.test.ts'],
   },
+  {
+    guard: 'a consumer that drains is not ready',
+    file: 'src/commands/consume.ts',
+    find: "running: isDraining ? { ok: false, message: 'draining' } : { ok: true },",
+    replace: 'running: { ok: true },',
+    tests: ['tests/faults/stop.e2e.test.ts'],
+    only: 'at a second SIGTERM',
+  },
 ];
