@@ -33,6 +33,8 @@ import { openWarehouse } from '../warehouse/open-warehouse.ts';
 const START_WAIT_MS = 60_000;
 /** On top of what a flush may take: the group waits this long for a member that flushes. */
 const REBALANCE_SPARE_MS = 60_000;
+/** On top of that, from a client's start to its join: another member may be waited for all of it. */
+const JOIN_SPARE_MS = 60_000;
 
 /** Flags that say what to do; each alone. */
 const WAYS = ['--once', '--dry-run', '--reset-ledger'] as const;
@@ -99,8 +101,10 @@ async function load(context: CommandContext): Promise<number> {
   const retryTopic = config.retryTopic ?? config.kafkaTopic;
   const topics = [...new Set([config.deadLetterTopic, retryTopic])];
   await using producer = await untilReached(() => openProducer(kafka, { topics }), patience);
-  const open = (): ReturnType<typeof openSource> => openSource(kafka, sourceOptions(context));
-  await using source = await untilReached(() => superviseSource({ open, clock, random, log, metrics }), patience);
+  const ofSource = sourceOptions(context);
+  const open = (): ReturnType<typeof openSource> => openSource(kafka, ofSource);
+  const limits = { joinMs: ofSource.rebalanceTimeoutMs + JOIN_SPARE_MS };
+  await using source = await untilReached(() => superviseSource({ open, clock, random, log, metrics, limits }), patience);
   isReading = source.isUp;
   const copies = { sourceTopic: config.kafkaTopic, clock, random };
   const place = { clusterId: source.clusterId, topic: source.topic };
@@ -240,7 +244,7 @@ function readiness(
   { partitions, isDraining }: LoadStatus,
   { circuit, isReading }: { readonly circuit: Circuit; readonly isReading: boolean },
 ): HealthChecks {
-  const notReading = isReading ? undefined : 'the Kafka client died and a new one is made: see the log';
+  const notReading = isReading ? undefined : 'the Kafka client has not joined its group: it is new, or died and is made anew: see the log';
   const groupTrouble = partitions === undefined ? 'no partitions claimed yet' : notReading;
   return {
     group: groupTrouble === undefined ? { ok: true } : { ok: false, message: groupTrouble },

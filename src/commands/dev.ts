@@ -119,6 +119,7 @@ async function settle(
     httpHost: sources.httpHost === 'default' ? '127.0.0.1' : config.httpHost,
     batchTimeoutSeconds: sources.batchTimeoutSeconds === 'default' ? BATCH_TIMEOUT_SECONDS : config.batchTimeoutSeconds,
     drainTimeoutSeconds: DRAIN_SECONDS,
+    drainDelaySeconds: 0,
     // A consumer that was killed keeps its partitions from the next one for this long.
     sessionTimeoutSeconds: sources.sessionTimeoutSeconds === 'default' ? SESSION_TIMEOUT_SECONDS : config.sessionTimeoutSeconds,
     dataDir: data.path,

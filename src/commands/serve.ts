@@ -206,12 +206,20 @@ interface Draining {
   readonly context: CommandContext;
 }
 
-/** Not ready from the signal on; answers what is in flight, and sends what is accepted. */
+/** Of the time to drain: what is left is for what came last. */
+const DELAY_SHARE_MAX = 0.5;
+
+/**
+ * Not ready from the signal on; whoever watches that has the drain delay to send its requests elsewhere, and they are still
+ * taken. Then the port closes; what is in flight is answered, and what is accepted is sent.
+ */
 async function drain({ server, acceptor, spool, folder, context }: Draining): Promise<number> {
   const { config, log, clock } = context;
   const startedMs = clock.elapsed();
   const timeoutMs = config.drainTimeoutSeconds * 1000;
-  log.info('serve.draining', { requestsInFlight: server.requestsInFlight(), timeoutMs, ...(spool && { spool: spool.left() }) });
+  const delayMs = Math.min(config.drainDelaySeconds * 1000, timeoutMs * DELAY_SHARE_MAX);
+  log.info('serve.draining', { requestsInFlight: server.requestsInFlight(), delayMs, timeoutMs, ...(spool && { spool: spool.left() }) });
+  await clock.sleep(delayMs);
   const finished = new AbortController();
   const late = new AbortController();
   let isAnswered = false;
@@ -222,7 +230,7 @@ async function drain({ server, acceptor, spool, folder, context }: Draining): Pr
       return spool?.drain(late.signal);
     })
     .finally(() => finished.abort());
-  await Promise.race([work, clock.sleep(timeoutMs, finished.signal)]);
+  await Promise.race([work, clock.sleep(timeoutMs - delayMs, finished.signal)]);
   const isCutOff = !finished.signal.aborted;
   late.abort();
   if (isCutOff && !isAnswered) {

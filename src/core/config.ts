@@ -62,6 +62,7 @@ export const SETTINGS = {
   adminHost: { env: 'GBX_ADMIN_HOST', flag: '--admin-host', type: 'text', default: '127.0.0.1', about: 'Address of consume’s health and metrics.' },
   adminPort: { env: 'GBX_ADMIN_PORT', flag: '--admin-port', type: 'integer', min: 0, max: 65_535, default: 8001, about: 'Port of consume’s health and metrics; 0 takes a free one.' },
   drainTimeoutSeconds: { env: 'GBX_DRAIN_TIMEOUT_SECONDS', flag: '--drain-timeout', type: 'integer', min: 1, max: 3600, unit: 'seconds', default: 25, about: 'Time to finish what is under way after the first signal.' },
+  drainDelaySeconds: { env: 'GBX_DRAIN_DELAY_SECONDS', flag: '--drain-delay', type: 'integer', min: 0, max: 300, unit: 'seconds', default: 0, about: 'Time after the first signal in which serve still takes exposures, while /readyz says 503; at most half of the time to finish.' },
 
   replayDir: { env: 'GBX_REPLAY_DIR', flag: '--replay-dir', type: 'text', default: '.gbx/replay', about: 'Folder that holds the plans of gbx replay and their journals.' },
   dataDir: { env: 'GBX_DATA_DIR', flag: '--data-dir', type: 'text', default: '.gbx', about: 'Folder that holds the data of the local stack.' },

@@ -104,6 +104,29 @@ function findTls(chain: readonly ForeignError[], broker: string, { hasCa, strang
   };
 }
 
+/** Why the group takes no such member: tried again, it is refused again. */
+const GROUP_REFUSALS: ReadonlyMap<string, Pick<Finding, 'reason' | 'hint'>> = new Map([
+  [
+    'INCONSISTENT_GROUP_PROTOCOL',
+    {
+      reason: 'other consumers are in its group that share the partitions out in another way',
+      hint: 'stop the other consumer, which is none of gbx, or choose another name: GBX_CONSUMER_GROUP',
+    },
+  ],
+  [
+    'INVALID_SESSION_TIMEOUT',
+    {
+      reason: 'the broker allows no such session timeout',
+      hint: 'set GBX_SESSION_TIMEOUT_SECONDS between group.min.session.timeout.ms and group.max.session.timeout.ms of the brokers',
+    },
+  ],
+  ['INVALID_GROUP_ID', { reason: 'Kafka does not take that for a name of a group', hint: 'choose another one: GBX_CONSUMER_GROUP' }],
+  [
+    'GROUP_MAX_SIZE_REACHED',
+    { reason: 'the group has as many members as it may', hint: 'stop one of them, or raise group.max.size of the brokers' },
+  ],
+]);
+
 function findRefusal(chain: readonly ForeignError[]): Finding | undefined {
   for (const { name, type, message } of chain) {
     if (name === 'KafkaJSSASLAuthenticationError' || type === 'SASL_AUTHENTICATION_FAILED')
@@ -113,6 +136,8 @@ function findRefusal(chain: readonly ForeignError[]): Finding | undefined {
     if (type === 'INVALID_TOPIC_EXCEPTION') return { code: 'GBX_CONFIG', reason: 'Kafka does not take that for a name of a topic' };
     if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE')
       return { code: 'GBX_RECORD_TOO_LARGE', reason: 'a record is larger than the topic takes' };
+    const refusal = GROUP_REFUSALS.get(type ?? '');
+    if (refusal !== undefined) return { code: 'GBX_GROUP_REFUSED', ...refusal };
   }
   return undefined;
 }

@@ -5,6 +5,7 @@ import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
+import { startGbx } from '../support/process.ts';
 import { idsIn, metricOf, NO_KAFKA, openSpoolFixture, type SpoolFolder, spooledExposure, untilInTopic } from '../support/spooling.ts';
 import { createTopic, testStack } from '../support/stack.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
@@ -75,10 +76,14 @@ test('a torn end is cut and counted, and the rest arrives', async () => {
   expect(await metricOf(serve, 'gbx_spool_records_cut_total{where="middle"}')).toBe(0);
 });
 
+function mount(...args: readonly string[]): Promise<boolean> {
+  return new Promise((resolve) => execFile('mount', args, (error) => resolve(error === null)));
+}
+
 /** A disk of a megabyte, where this user may make one. */
 async function mountSmallDisk(path: string): Promise<boolean> {
   await mkdir(path);
-  return new Promise((resolve) => execFile('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path], (error) => resolve(error === null)));
+  return mount('-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', path);
 }
 
 test('a disk that is full: 503 and not ready, what was accepted is kept, and it goes on by itself when there is room', async (context) => {
@@ -106,6 +111,25 @@ test('a disk that is full: 503 and not ready, what was accepted is kept, and it 
     await using drain = await spool.drainOnly({ topic });
     expect(await drain.exit()).toMatchObject({ code: 0 });
     expect((await idsIn(topic)).sort()).toEqual([...accepted, 'room'].sort());
+  } finally {
+    await new Promise((resolve) => execFile('umount', [spool.dir], resolve));
+  }
+});
+
+test('a disk that is mounted read-only, or a place where nobody may write, ends serve with 78, the folder, the setting and the reason', async (context) => {
+  const refusal = async (dir: string): Promise<string> => {
+    await using serve = await startGbx(['serve', '--port', '0', '--brokers', NO_KAFKA, '--spool-dir', dir]);
+    expect(await serve.exit()).toMatchObject({ code: 78 });
+    const said = serve.stderr();
+    for (const words of [dir, 'GBX_SPOOL_DIR (flag --spool-dir)', 'this user may write to']) expect(said).toContain(words);
+    return said;
+  };
+  // Not for root either: EPERM, EACCES or EROFS, by system and user.
+  expect(await refusal('/sys/gbx-spool')).toMatch(/this user may not write there|mounted read-only/u);
+  if (!(await mountSmallDisk(spool.dir))) return context.skip();
+  try {
+    expect(await mount('-o', 'remount,ro', spool.dir)).toBe(true);
+    expect(await refusal(spool.dir)).toContain('EROFS');
   } finally {
     await new Promise((resolve) => execFile('umount', [spool.dir], resolve));
   }

@@ -5,7 +5,7 @@ import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
 import { eventually } from '../support/eventually.ts';
 import { startGbx } from '../support/process.ts';
-import { postSteadily, startServe } from '../support/serving.ts';
+import { isRefused, postSteadily, startServe } from '../support/serving.ts';
 import { createTopic, openDatabase, testStack } from '../support/stack.ts';
 import { readTopic } from '../support/topic-log.ts';
 
@@ -102,21 +102,48 @@ test('a record beyond what the topic takes is refused with 413, and its neighbou
   expect((await serve.post(large)).status).toBe(413);
 });
 
-test('SIGTERM under load loses nothing that was accepted, refuses nobody in flight, and ends with 0', async () => {
+test('SIGTERM under load: not ready at once, all that is posted until the drain delay ends is taken, and it ends with 0', async () => {
   const { brokers } = testStack();
   const topic = await createTopic();
-  await using serve = await startServe({ brokers, topic });
+  await using serve = await startServe({ brokers, topic, env: { GBX_DRAIN_DELAY_SECONDS: '3' } });
   const posting = postSteadily(serve, { clients: 40, prefix: 'load' });
   await eventually('500 exposures accepted', () => posting.accepted.size > 500, { timeoutMs: 20_000 });
   serve.process.signal('SIGTERM');
-  const exit = await serve.process.exit({ timeoutMs: 10_000 });
+  await serve.process.line('"serve.draining"');
+  const ready = await serve.readyz();
+  expect([ready.status, JSON.parse(ready.text)]).toMatchObject([
+    503,
+    { checks: { kafka: { ok: true }, running: { ok: false, message: 'shutting down' } } },
+  ]);
+  const before = posting.accepted.size;
+  await eventually('100 more accepted', () => posting.accepted.size > before + 100);
+  // As a load balancer does that has seen it: so that nothing may fail, and no connection break.
   await posting.stop();
-  expect(exit).toEqual({ code: 0, signal: null });
-  expect([...posting.refused.keys()].filter((status) => status !== 0)).toEqual([]);
+  expect([...posting.refused]).toEqual([]);
+  expect(await serve.process.exit({ timeoutMs: 10_000 })).toEqual({ code: 0, signal: null });
   const stored = new Set(
     (await readTopic({ brokers, topic })).map(({ value }) => (JSON.parse(String(value)) as { exposure_id: string }).exposure_id),
   );
   expect([...posting.accepted].filter((id) => !stored.has(id))).toEqual([]);
+});
+
+test('SIGTERM closes the port at once without a drain delay, and answers every request that is on its way in', async () => {
+  const { brokers } = testStack();
+  const topic = await createTopic();
+  await using serve = await startServe({ brokers, topic });
+  const port = Number(new URL(serve.url).port);
+  const requests = await Promise.all(Array.from({ length: 20 }, (_, i) => beginPost(port, { ...EXPOSURE, exposure_id: `begun-${i}` })));
+  serve.process.signal('SIGTERM');
+  await eventually('the port closed', () =>
+    fetch(`${serve.url}/livez`).then(
+      () => false,
+      (error: unknown) => isRefused(error),
+    ),
+  );
+  const answers = await Promise.all(requests.map(({ finish }) => finish()));
+  expect(answers).toEqual(answers.map(() => 'HTTP/1.1 200 OK'));
+  expect(await serve.process.exit({ timeoutMs: 10_000 })).toEqual({ code: 0, signal: null });
+  expect(await readTopic({ brokers, topic })).toHaveLength(20);
 });
 
 test('SIGTERM does not wait for connections that are only kept open', async () => {
@@ -184,6 +211,30 @@ test('reading needs a key off loopback, and gives what stands in the warehouse, 
   }
   expect(serve.process.stderr()).not.toMatch(/key-one|key-two/u);
 });
+
+/** A request whose head serve has, and whose body comes with finish(). @returns the first line of the answer, or what broke */
+async function beginPost(port: number, body: unknown): Promise<{ finish(): Promise<string> }> {
+  const text = JSON.stringify(body);
+  const socket = connect(port, '127.0.0.1');
+  let received = '';
+  const ended = new Promise<string>((resolve) => {
+    socket.on('error', (error) => resolve(String(error)));
+    socket.on('close', () => resolve(received.split('\r\n', 1)[0] ?? ''));
+  });
+  socket.write(
+    `POST /exposure HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${text.length}\r\nexpect: 100-continue\r\n\r\n`,
+  );
+  await new Promise((resolve) => socket.once('data', resolve));
+  socket.on('data', (chunk) => {
+    received += String(chunk);
+  });
+  return {
+    finish: () => {
+      socket.write(text);
+      return ended;
+    },
+  };
+}
 
 /** Where the partitioner of Kafka's own clients puts the key. */
 function javaPartition(key: string, count: number): number {

@@ -58,6 +58,11 @@ describe.concurrent('gbx consume', () => {
       consumer.signal(signal);
       await consumer.line('finishing what is under way');
       await systemClock.sleep(BETWEEN_SIGNALS_MS);
+      const ready = await fetch(`${logged(consumer, 'consume.started')[0]?.['admin']}/readyz`);
+      expect([ready.status, await ready.json()]).toMatchObject([
+        503,
+        { checks: { group: { ok: true }, warehouse: { ok: true }, running: { ok: false, message: 'draining' } } },
+      ]);
       const againMs = performance.now();
       consumer.signal(signal);
       expect(await consumer.exit()).toEqual({ code, signal: null });

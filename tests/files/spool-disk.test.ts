@@ -20,6 +20,11 @@ test('openSpoolFolder() refuses what is no folder, and a missing one that is not
   await expect(openSpoolFolder({ path: join(dir, 'none'), from }, { isMade: false })).rejects.toThrow('there is no such folder');
 });
 
+test('openSpoolFolder() refuses a place where this user, be it root, may not write', async () => {
+  const refusal = expect(openSpoolFolder({ path: '/sys/gbx-spool', from }, { isMade: true })).rejects;
+  await refusal.toMatchObject({ code: 'GBX_CONFIG', from, message: expect.stringMatching(/may not write there|mounted read-only/u) });
+});
+
 test('openSpoolFolder() makes folders and files for their owner alone', async () => {
   const path = join(dir, 'a', 'b');
   const disk = await openSpoolFolder({ path, from }, { isMade: true });

@@ -1,7 +1,7 @@
 // Contract: a member reads whatever the four codecs hold, stumbles loudly over what nobody can read, and keeps its place in the
 // group when the clock steps; supervised, it comes back by itself however long its broker was frozen or away.
 import { randomUUID } from 'node:crypto';
-import { CompressionTypes, Kafka, logLevel } from 'kafkajs';
+import { AssignerProtocol, CompressionTypes, Kafka, logLevel, type PartitionAssigner } from 'kafkajs';
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
 import type { Source } from '../../src/core/load/ports.ts';
@@ -20,13 +20,15 @@ const SESSION_MS = 6_000;
 interface Where {
   readonly topic: string;
   readonly brokers?: string;
+  readonly group?: string;
+  readonly sessionTimeoutMs?: number;
 }
 
-async function open({ topic, brokers = testStack().brokers }: Where): Promise<Source & AsyncDisposable> {
+async function open({ topic, brokers = testStack().brokers, group, sessionTimeoutMs }: Where): Promise<Source & AsyncDisposable> {
   return await openSource(connectionTo({ brokers: [brokers] }), {
     topic,
-    group: `g-${randomUUID()}`,
-    sessionTimeoutMs: SESSION_MS,
+    group: group ?? `g-${randomUUID()}`,
+    sessionTimeoutMs: sessionTimeoutMs ?? SESSION_MS,
     rebalanceTimeoutMs: 10_000,
     bufferBytesMax: 10_000_000,
   });
@@ -150,6 +152,53 @@ describe('a member', () => {
     await expect(source.commit(new Map([[0, 0n]]))).rejects.toMatchObject({ code: 'GBX_NOT_A_MEMBER' });
     await admin.disconnect();
   });
+});
+
+/** A consumer in a group of its own that shares the partitions out in a way that gbx does not know. */
+async function openForeigner(topic: string): Promise<{ readonly group: string } & AsyncDisposable> {
+  const group = `g-${randomUUID()}`;
+  const assigner: PartitionAssigner = () => ({
+    name: 'another way',
+    version: 1,
+    assign: async () => [],
+    protocol: ({ topics }) => ({
+      name: 'another way',
+      metadata: AssignerProtocol.MemberMetadata.encode({ version: 1, topics, userData: Buffer.alloc(0) }),
+    }),
+  });
+  const kafka = new Kafka({ brokers: [testStack().brokers], logLevel: logLevel.NOTHING });
+  const consumer = kafka.consumer({ groupId: group, partitionAssigners: [assigner] });
+  await consumer.connect();
+  await consumer.subscribe({ topic });
+  await consumer.run({ eachMessage: async () => undefined });
+  await eventually('the other consumer in the group', async () => (await members(group)) === 1);
+  return { group, [Symbol.asyncDispose]: () => consumer.disconnect() };
+}
+
+describe('a member that its group refuses', () => {
+  async function refusal(where: Where): Promise<unknown> {
+    await using source = await open(where);
+    const before = performance.now();
+    try {
+      while (performance.now() - before < 20_000) await source.take(200);
+    } catch (error) {
+      return error;
+    }
+    return 'none';
+  }
+
+  test('says that another kind of consumer is in it', async () => {
+    const topic = await createTopic({ partitions: 1 });
+    await using foreigner = await openForeigner(topic);
+    const error = await refusal({ topic, group: foreigner.group });
+    expect(error).toMatchObject({ code: 'GBX_GROUP_REFUSED', hint: expect.stringContaining('stop the other consumer') });
+  }, 30_000);
+
+  test('says that the brokers allow no such session timeout', async () => {
+    const topic = await createTopic({ partitions: 1 });
+    const error = await refusal({ topic, sessionTimeoutMs: 1_000 });
+    expect(error).toMatchObject({ code: 'GBX_GROUP_REFUSED', hint: expect.stringContaining('GBX_SESSION_TIMEOUT_SECONDS') });
+  }, 30_000);
 });
 
 describe('a supervised member', () => {

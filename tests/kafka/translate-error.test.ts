@@ -83,6 +83,17 @@ describe('translateError()', () => {
   });
 
   test.each([
+    ['INCONSISTENT_GROUP_PROTOCOL', 'stop the other consumer'],
+    ['INVALID_SESSION_TIMEOUT', 'GBX_SESSION_TIMEOUT_SECONDS'],
+    ['INVALID_GROUP_ID', 'GBX_CONSUMER_GROUP'],
+    ['GROUP_MAX_SIZE_REACHED', 'group.max.size'],
+  ])('takes %s for a group that will not have this member, and says what helps', (type, words) => {
+    const error = translateError(protocolError(type), context);
+    expect([error.code, error.failure, error.exitCode]).toEqual(['GBX_GROUP_REFUSED', 'systemic', 78]);
+    expect(error.hint).toContain(words);
+  });
+
+  test.each([
     [
       new KafkaJSRequestTimeoutError('Request Fetch timed out', {
         broker: 'kafka:9092',

@@ -205,4 +205,20 @@ export const ACCEPT_MUTANTS: readonly Mutant[] = [
     replace: "kind = 'alone';",
     tests: ['tests/files/spool-lock.test.ts'],
   },
+  {
+    guard: 'a serve that shuts down is not ready',
+    file: 'src/commands/serve.ts',
+    find: 'const running = signal.aborted ?',
+    replace: 'const running = signal.aborted && spool === null ?',
+    tests: ['tests/e2e/serve.e2e.test.ts'],
+    only: 'SIGTERM under load',
+  },
+  {
+    guard: 'a serve that shuts down still takes exposures for the drain delay',
+    file: 'src/commands/serve.ts',
+    find: 'await clock.sleep(delayMs);',
+    replace: '',
+    tests: ['tests/e2e/serve.e2e.test.ts'],
+    only: 'SIGTERM under load',
+  },
 ];

@@ -83,7 +83,8 @@ export const KAFKA_MUTANTS: readonly Mutant[] = [
     guard: 'a copy that was not tried is no retry: its headers stay',
     file: 'src/kafka/headers.ts',
     find: "if (requeued.kind === 'not-due') return",
-    replace: "if (requeued.kind === 'not-due') return { ...failureHeaders(record, { code: 'GBX_ROW_REFUSED', message: '', stage: 'load' }, options), [HEADERS.retryCount]: '1' }; else if (options.nowMs < 0) return",
+    replace:
+      "if (requeued.kind === 'not-due') return { ...failureHeaders(record, { code: 'GBX_ROW_REFUSED', message: '', stage: 'load' }, options), [HEADERS.retryCount]: '1' }; else if (options.nowMs < 0) return",
     tests: ['tests/kafka/requeue.test.ts'],
   },
   {

@@ -80,6 +80,20 @@ export const LOAD_MUTANTS: readonly Mutant[] = [
     tests: ['tests/core/load/intake.test.ts', 'tests/core/load/load.model.test.ts'],
   },
   {
+    guard: 'what a claim drops waits on, for the warning before records expire',
+    file: 'src/core/load/ownership.ts',
+    find: '  rememberWaiting(loop);\n',
+    replace: '',
+    tests: ['tests/core/load/retention.test.ts'],
+  },
+  {
+    guard: 'the warning before records expire comes while a claim is waited for, too',
+    file: 'src/core/load/ownership.ts',
+    find: 'onAttempt: () => watchRetention(loop)',
+    replace: 'onAttempt: () => undefined',
+    tests: ['tests/core/load/retention.test.ts'],
+  },
+  {
     guard: 'fenced three times a minute ends the process',
     file: 'src/core/load/ownership.ts',
     find: 'loop.fencedAtMs.length >= FENCED_MAX',

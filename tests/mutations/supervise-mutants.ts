@@ -31,6 +31,34 @@ export const SUPERVISE_MUTANTS: readonly Mutant[] = [
     tests: ['tests/core/load/supervise-stall.test.ts'],
   },
   {
+    guard: 'a client that never joins is replaced',
+    file: 'src/core/load/supervise.ts',
+    find: 'if (nowMs - current.sinceMs >= limits.joinMs) {',
+    replace: 'if (nowMs - current.sinceMs >= limits.joinMs * 1_000) {',
+    tests: ['tests/core/load/supervise-stall.test.ts'],
+  },
+  {
+    guard: 'a client that has not joined is not up',
+    file: 'src/core/load/supervise.ts',
+    find: 'state.current !== undefined && state.current.joins > 0,',
+    replace: 'state.current !== undefined,',
+    tests: ['tests/core/load/supervise-stall.test.ts'],
+  },
+  {
+    guard: 'each client in an outage waits longer than the one before',
+    file: 'src/core/load/rebuild-source.ts',
+    find: 'backoffMs(state.deaths++, REBUILD_BACKOFF',
+    replace: 'backoffMs(0, REBUILD_BACKOFF',
+    tests: ['tests/core/load/supervise.test.ts'],
+  },
+  {
+    guard: 'a login or topic that is wrong from the start ends the process',
+    file: 'src/core/load/rebuild-source.ts',
+    find: "return failure === 'systemic' && !hasRead;",
+    replace: "return failure === 'systemic' && hasRead && !hasRead;",
+    tests: ['tests/core/load/supervise.test.ts'],
+  },
+  {
     guard: 'progress is records that are new',
     file: 'src/core/load/supervise.ts',
     find: 'if (nextOffset <= (state.furthest.get(partition) ?? -1n)) return;',
@@ -75,7 +103,7 @@ export const SUPERVISE_MUTANTS: readonly Mutant[] = [
   {
     guard: 'an outage of Kafka does not count',
     file: 'src/core/load/rebuild-source.ts',
-    find: "if (error.failure !== 'transient' && error.failure !== 'systemic') state.rebuilds++;",
+    find: 'if (!isWaitedFor(error)) state.rebuilds++;',
     replace: 'state.rebuilds++;',
     tests: ['tests/core/load/supervise.test.ts'],
   },
@@ -183,5 +211,13 @@ export const SUPERVISE_MUTANTS: readonly Mutant[] = [
     find: "if (step === 'flush' || state.isOutage) close",
     replace: 'if (step !== undefined) close',
     tests: ['tests/core/load/circuit.test.ts'],
+  },
+  {
+    guard: 'a consumer that drains is not ready',
+    file: 'src/commands/consume.ts',
+    find: "running: isDraining ? { ok: false, message: 'draining' } : { ok: true },",
+    replace: 'running: { ok: true },',
+    tests: ['tests/faults/stop.e2e.test.ts'],
+    only: 'at a second SIGTERM',
   },
 ];

@@ -1,14 +1,17 @@
 // The end of a soak: clients stop, what is in the log is loaded, everything is read back and accounted for.
 import { systemClock } from '../../src/core/clock.ts';
+import { eventually } from '../support/eventually.ts';
 import { logLines } from '../support/log-lines.ts';
 import { readRows } from '../support/pipeline.ts';
 import { takePostedAccount } from '../support/posted-accounting.ts';
-import { processLoad } from '../support/process-load.ts';
+import { metricOf } from '../support/spooling.ts';
 import { endOffsets, readTopic } from '../support/topic-log.ts';
 import type { Recovery } from './faults.ts';
 import { lateRecoveries, percentile, type SoakResult } from './report.ts';
+import type { PlannedFault } from './schedule.ts';
 import { PASSWORD } from './servers.ts';
-import type { Soak } from './soak.ts';
+import type { Accept, Soak } from './soak.ts';
+import { vacuousIn } from './vacuity.ts';
 
 const DRAIN_MS_MAX = 180_000;
 /** Longer than a requeued record is held back. */
@@ -25,11 +28,13 @@ export interface SoakRun {
   readonly seed: number;
   readonly machine: string;
   readonly startedAt: string;
+  readonly accept: Accept;
+  readonly plan: readonly PlannedFault[];
   readonly recoveries: readonly Recovery[];
 }
 
 export async function readResult(run: SoakRun): Promise<SoakResult> {
-  const { soak, recoveries, ...facts } = run;
+  const { soak, recoveries, plan, ...facts } = run;
   const { pipeline, posting, garbage, fleet, scene } = soak;
   await Promise.all([posting.stop(), garbage.stop()]);
   const stoppedMs = performance.now();
@@ -38,7 +43,8 @@ export async function readResult(run: SoakRun): Promise<SoakResult> {
     (error: unknown) => [`not drained after ${DRAIN_MS_MAX / 1000} s: ${String(error).slice(0, 300)}`],
   );
   const drainMs = Math.round(performance.now() - stoppedMs);
-  const rssPeakBytes = Math.max(...(await Promise.all([...scene.consumers, scene.serve].map(rssOf))));
+  await Promise.all([...scene.consumers, scene.serve].map((member) => member.weigh()));
+  const { rssPeakBytes } = fleet;
   const { brokers, topic, deadLetterTopic } = pipeline;
   const [rows, letters, records] = await Promise.all([
     readRows(pipeline.database),
@@ -48,6 +54,16 @@ export async function readResult(run: SoakRun): Promise<SoakResult> {
   const account = takePostedAccount({ posted: posting.books, garbage: garbage.books, rows, letters });
   const ids = new Set(posting.books.map(({ row }) => row.exposureId));
   const refused = new Set(posting.books.filter(({ end }) => end === 'letter').map(({ row }) => row.exposureId));
+  const postedTwice = posting.books.length - ids.size;
+  const seen = seenIn(soak);
+  const happened = {
+    ...facts,
+    planned: plan.map(({ kind }) => kind),
+    fired: recoveries,
+    seen,
+    postedTwice,
+    deadLetters: account.deadLetters,
+  };
   const faults = countBy(recoveries.map(({ kind }) => kind));
   const problems = [
     ...account.problems,
@@ -56,6 +72,7 @@ export async function readResult(run: SoakRun): Promise<SoakResult> {
     ...undrained,
     ...scene.progress.setbacks.map((setback) => `the ledger went back: ${setback}`),
     ...fleet.unexpected,
+    ...vacuousIn(happened),
     ...lateRecoveries(recoveries),
     ...wrongRetries(records, refused),
     ...(fleet.all.some((one) => one.stderr().includes(PASSWORD)) ? ['the password stands in a log'] : []),
@@ -67,22 +84,26 @@ export async function readResult(run: SoakRun): Promise<SoakResult> {
     account,
     rows: rows.length,
     posts: posting.books.length,
-    postedTwice: posting.books.length - ids.size,
+    postedTwice,
     garbage: garbage.books.length,
     refused: refused.size,
     faults,
     recoveries,
     loadDelayMs: await loadDelays(soak),
     drainMs,
-    seen: seenIn(soak),
+    seen,
     rssPeakBytes,
     problems,
   };
 }
 
-/** Until the ledger is at the end of the log and both stay there: requeued records come back to the log's end. */
-async function untilStill({ pipeline }: Soak): Promise<void> {
+/** Until the spool is empty, and the ledger at the end of the log and both stay there: requeued records come back to the log's end. */
+async function untilStill({ pipeline, serveUrl, accept }: Soak): Promise<void> {
   const deadlineMs = performance.now() + DRAIN_MS_MAX;
+  if (accept === 'spool') {
+    const isEmpty = async (): Promise<boolean> => (await metricOf({ url: serveUrl }, 'gbx_spool_records')) === 0;
+    await eventually('the spool to be empty', isEmpty, { timeoutMs: DRAIN_MS_MAX });
+  }
   for (;;) {
     const ends = await endOffsets(pipeline);
     await pipeline.untilDrained({ timeoutMs: Math.max(1_000, deadlineMs - performance.now()) });
@@ -119,11 +140,6 @@ function wrongRetries(records: Awaited<ReturnType<typeof readTopic>>, refused: R
   });
 }
 
-async function rssOf(member: Soak['scene']['serve']): Promise<number> {
-  const load = await processLoad(member.current().pid).catch(() => undefined);
-  return load?.rssBytes ?? 0;
-}
-
 async function loadDelays({ database, posting }: Soak): Promise<SoakResult['loadDelayMs']> {
   const rows = await database.query<{ id: string; ms: string }>(
     'SELECT exposure_id AS id, (extract(epoch from created_at) * 1000)::bigint::text AS ms FROM growthbook.experiment_exposures',
@@ -141,7 +157,15 @@ async function loadDelays({ database, posting }: Soak): Promise<SoakResult['load
   return { p50: percentile(delays, 0.5), p99: percentile(delays, 0.99), max: Math.round(delays.at(-1) ?? 0) };
 }
 
-const SEEN = ['group.joined', 'partitions.claimed', 'batch.fenced', 'circuit.opened', 'group.commit_failed', 'kafka.request_timed_out'];
+const SEEN = [
+  'group.joined',
+  'partitions.claimed',
+  'batch.fenced',
+  'circuit.opened',
+  'group.commit_failed',
+  'kafka.request_timed_out',
+  'spool.found',
+];
 
 /** Anti-vacuity: what the faults are to bring about did come about. */
 function seenIn({ fleet }: Soak): Readonly<Record<string, number>> {

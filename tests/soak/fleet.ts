@@ -2,6 +2,7 @@
 // started again, as an init system would. All that ever ran is kept, for its log.
 import { systemClock } from '../../src/core/clock.ts';
 import type { TestProcess } from '../support/process.ts';
+import { processLoad } from '../support/process-load.ts';
 
 const RESTART_MS = 500;
 
@@ -13,16 +14,20 @@ export interface Member extends AsyncDisposable {
   kill(): Promise<void>;
   revive(): Promise<void>;
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Notes the most memory that the one that runs has held; kill() does so too. */
+  weigh(): Promise<void>;
 }
 
 export interface Fleet {
   readonly all: TestProcess[];
   /** Ends that nobody asked for. */
   readonly unexpected: string[];
+  /** The most memory that one of them ever held, as far as it was weighed. */
+  rssPeakBytes: number;
 }
 
 export function createFleet(): Fleet {
-  return { all: [], unexpected: [] };
+  return { all: [], unexpected: [], rssPeakBytes: 0 };
 }
 
 export async function openMember(fleet: Fleet, name: string, start: () => Promise<TestProcess>): Promise<Member> {
@@ -45,10 +50,17 @@ export async function openMember(fleet: Fleet, name: string, start: () => Promis
     if (!isMeant) process = await launch();
   }
 
+  async function weigh(): Promise<void> {
+    const load = await processLoad(process.pid).catch(() => undefined);
+    fleet.rssPeakBytes = Math.max(fleet.rssPeakBytes, load?.rssPeakBytes ?? 0);
+  }
+
   return {
     name,
     current: () => process,
+    weigh,
     kill: async () => {
+      await weigh();
       isMeant = true;
       process.signal('SIGKILL');
       await process.exited;

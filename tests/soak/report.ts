@@ -1,11 +1,14 @@
 // What a soak found, as one object for the result file and as text for people. A soak is clean when nothing is lost,
-// doubled, altered or from nowhere, every fault fired, and loading came back after each in its time.
+// doubled, altered or from nowhere, enough happened (vacuity.ts), and loading came back after each fault in its time.
 import type { PostedAccount } from '../support/posted-accounting.ts';
 import type { Recovery } from './faults.ts';
+import type { Accept } from './soak.ts';
 
 export interface SoakResult {
   readonly seed: number;
   readonly minutes: number;
+  /** What an answer of 2xx waited for. */
+  readonly accept: Accept;
   readonly machine: string;
   readonly startedAt: string;
   readonly account: PostedAccount;
@@ -59,7 +62,7 @@ export function percentile(sorted: readonly number[], share: number): number {
 export function formatResult(result: SoakResult): string {
   const { account, loadDelayMs: delay, problems } = result;
   const lines = [
-    `soak of ${result.minutes} min, seed ${result.seed}, ${result.machine}`,
+    `soak of ${result.minutes} min, seed ${result.seed}, accept ${result.accept}, ${result.machine}`,
     `posted        ${result.posts} exposures, ${result.postedTwice} of them twice; ${result.refused} to be refused by the warehouse, ${result.garbage} no exposures`,
     `answered      ${account.ok} accepted, ${account.fail} refused, ${account.unknown} unknown (${account.unknownStored} of these stored)`,
     `found         ${result.rows} rows, ${account.deadLetters} dead letters (${account.lettersRepeated} repeated)`,

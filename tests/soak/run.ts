@@ -1,5 +1,6 @@
 // `npm run soak -- --minutes 10 --seed n`: serve and two consumers under known traffic while they and their servers are
 // killed, frozen and cut off by a seeded schedule; then every exposure is accounted for. Exit 0 when clean, 1 when not.
+// `--accept spool`: serve answers from its spool.
 import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,8 @@ const { values } = parseArgs({
     minutes: { type: 'string', default: '10' },
     seed: { type: 'string', default: String(Math.floor(Date.now() / 1000) % 1_000_000) },
     out: { type: 'string' },
+    /** `spool`: serve answers once it is on its disk, and keeps its folder over all kills. */
+    accept: { type: 'string', default: 'broker' },
     /** `off`: no rows that only the warehouse refuses. */
     refused: { type: 'string', default: 'on' },
   },
@@ -25,17 +28,22 @@ const { values } = parseArgs({
 async function main(signal: AbortSignal): Promise<boolean> {
   const [minutes, seed] = [Number(values.minutes), Number(values.seed)];
   if (!(minutes >= 1 && minutes <= 24 * 60) || !Number.isSafeInteger(seed)) throw new Error('--minutes takes 1 to 1440, --seed an integer');
+  const { accept } = values;
+  if (accept !== 'broker' && accept !== 'spool') throw new Error('--accept takes broker or spool');
   const machine = `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}`;
-  console.error(`soak: ${minutes} min, seed ${seed}; again with: npm run soak -- --minutes ${minutes} --seed ${seed}`);
+  console.error(`soak: ${minutes} min, seed ${seed}; again with: npm run soak -- --minutes ${minutes} --seed ${seed} --accept ${accept}`);
   await using servers = await openServers(signal);
-  await using soak = await openSoak(servers, { seed, withRefused: values.refused !== 'off' });
+  await using soak = await openSoak(servers, { seed, accept, withRefused: values.refused !== 'off' });
+  const plan = planSoak({ minutes, seed });
   const run: SoakRun = {
     soak,
     minutes,
     seed,
+    accept,
+    plan,
     machine,
     startedAt: new Date().toISOString(),
-    recoveries: await runFaults(soak, planSoak({ minutes, seed }), { forMs: minutes * 60_000, signal }),
+    recoveries: await runFaults(soak, plan, { forMs: minutes * 60_000, signal }),
   };
   signal.throwIfAborted();
   const result = await readResult(run);

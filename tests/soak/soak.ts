@@ -4,6 +4,7 @@ import { openPipeline, type Pipeline } from '../support/pipeline.ts';
 import { type Posting, postTraffic } from '../support/posting.ts';
 import { watchProgress } from '../support/progress.ts';
 import { startServe } from '../support/serving.ts';
+import { openSpoolFixture } from '../support/spooling.ts';
 import { openDatabase, type TestDatabase } from '../support/stack.ts';
 import { watchArrivals } from './arrivals.ts';
 import type { FaultScene } from './faults.ts';
@@ -27,14 +28,20 @@ export interface Soak extends AsyncDisposable {
   readonly posting: Posting;
   readonly garbage: GarbageSender;
   readonly partitions: readonly number[];
+  readonly serveUrl: string;
+  readonly accept: Accept;
 }
+
+/** What an answer of 2xx waits for. */
+export type Accept = 'broker' | 'spool';
 
 interface SoakOptions {
   readonly seed: number;
+  readonly accept: Accept;
   readonly withRefused: boolean;
 }
 
-export async function openSoak(servers: SoakServers, { seed, withRefused }: SoakOptions): Promise<Soak> {
+export async function openSoak(servers: SoakServers, { seed, accept, withRefused }: SoakOptions): Promise<Soak> {
   const fleet = createFleet();
   const opened: AsyncDisposable[] = [];
   const use = <T extends AsyncDisposable>(one: T): T => {
@@ -56,16 +63,23 @@ export async function openSoak(servers: SoakServers, { seed, withRefused }: Soak
     const env = { DB_PORT: String(servers.warehouse.port), GBX_BATCH_ROWS_MAX: '16000' };
     for (let i = 0; i < CONSUMERS; i++) consumers.push(use(await openMember(fleet, `consumer ${i}`, () => pipeline.consumer(env))));
     const [port = 0] = await freePorts(1);
+    // The same folder for each serve: what one was killed with, the next one sends.
+    const spoolEnv = accept === 'spool' ? { GBX_SPOOL_DIR: use(await openSpoolFixture()).dir } : {};
     const serve = use(
       await openMember(fleet, 'serve', async () => {
-        const place = { brokers: servers.brokers, topic: pipeline.topic, env: { GBX_HTTP_PORT: String(port) } };
+        const place = {
+          brokers: servers.brokers,
+          topic: pipeline.topic,
+          env: { GBX_HTTP_PORT: String(port), GBX_ACCEPT: accept, ...spoolEnv },
+        };
         return (await startServe({ ...place, untilReady: false })).process;
       }),
     );
     const progress = use(watchProgress(pipeline));
     const arrivals = use(await watchArrivals(database, PARTITIONS));
     const traffic = createSoakTraffic({ seed: `soak-${seed}`, withRefused });
-    const posting = postTraffic(`http://127.0.0.1:${port}`, {
+    const serveUrl = `http://127.0.0.1:${port}`;
+    const posting = postTraffic(serveUrl, {
       traffic,
       partitions: PARTITIONS,
       clients: CLIENTS,
@@ -78,7 +92,7 @@ export async function openSoak(servers: SoakServers, { seed, withRefused }: Soak
     use({ [Symbol.asyncDispose]: async () => void (await Promise.all([posting.stop(), garbage.stop()])) });
     const scene = { servers, consumers, serve, progress, arrivals, posting };
     const partitions = Array.from({ length: PARTITIONS }, (_, partition) => partition);
-    return { scene, fleet, pipeline, database, posting, garbage, partitions, [Symbol.asyncDispose]: dispose };
+    return { scene, fleet, pipeline, database, posting, garbage, partitions, serveUrl, accept, [Symbol.asyncDispose]: dispose };
   } catch (error) {
     await dispose();
     throw error;

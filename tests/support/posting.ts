@@ -5,6 +5,7 @@ import type { PostedExposure, Traffic } from '../../src/core/traffic/traffic.ts'
 import { partitionOfKey } from '../../src/kafka/partitioner.ts';
 import { expectedRow, type Pipeline, readRows } from './pipeline.ts';
 import { type Outcome, type PostedAccount, type PostedRecord, takePostedAccount } from './posted-accounting.ts';
+import { isRefused } from './serving.ts';
 import { readTopic } from './topic-log.ts';
 
 const ANSWER_MS_MAX = 20_000;
@@ -123,11 +124,6 @@ function outcomeOf(status: number, item: string | undefined): Outcome {
   if (item === 'outcome_unknown') return 'unknown';
   if (item === 'unavailable' || item === 'invalid' || item === 'too_large') return 'fail';
   return status === 503 || (status >= 400 && status < 500) ? 'fail' : 'unknown';
-}
-
-function isRefused(error: unknown): boolean {
-  const cause = error instanceof Error ? error.cause : undefined;
-  return cause instanceof Error && (cause as NodeJS.ErrnoException).code === 'ECONNREFUSED';
 }
 
 interface GapQuery {

@@ -9,6 +9,8 @@ export interface ProcessLoad {
   /** User and system time so far. */
   readonly cpuMs: number;
   readonly rssBytes: number;
+  /** The most it ever held. */
+  readonly rssPeakBytes: number;
 }
 
 /** Undefined where there is no /proc. */
@@ -18,6 +20,6 @@ export async function processLoad(pid: number): Promise<ProcessLoad | undefined>
   // The name in parentheses may hold anything; fields are counted behind it (man proc_pid_stat: utime is the 14th).
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const cpuMs = (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-  const kilobytes = Number(/^VmRSS:\s+(\d+) kB$/mu.exec(status)?.[1] ?? 0);
-  return { cpuMs, rssBytes: kilobytes * 1024 };
+  const bytesOf = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'mu').exec(status)?.[1] ?? 0) * 1024;
+  return { cpuMs, rssBytes: bytesOf('VmRSS'), rssPeakBytes: bytesOf('VmHWM') };
 }

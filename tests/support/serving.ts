@@ -65,10 +65,16 @@ function serveAt(child: TestProcess, url: string): Serving {
   };
 }
 
+/** Nobody listens: what was to be posted was not sent. */
+export function isRefused(error: unknown): boolean {
+  const cause = error instanceof Error ? error.cause : undefined;
+  return cause instanceof Error && (cause as NodeJS.ErrnoException).code === 'ECONNREFUSED';
+}
+
 interface Posting {
   /** Ids answered with 200. */
   readonly accepted: ReadonlySet<string>;
-  /** How often each other status came; 0 stands for a connection that failed. */
+  /** How often each other status came; 0 stands for a connection that was refused, -1 for one that broke. */
   readonly refused: ReadonlyMap<number, number>;
   /** Ends the clients and waits for their last answers. */
   stop(): Promise<void>;
@@ -89,8 +95,9 @@ export function postSteadily(
       await response.text();
       if (response.status === 200) accepted.add(id);
       else refused.set(response.status, (refused.get(response.status) ?? 0) + 1);
-    } catch {
-      refused.set(0, (refused.get(0) ?? 0) + 1);
+    } catch (error) {
+      const status = isRefused(error) ? 0 : -1;
+      refused.set(status, (refused.get(status) ?? 0) + 1);
     }
   };
   const client = async (number: number): Promise<void> => {

@@ -62,10 +62,11 @@ const SHORT_LOG_POLL_MS = 1_000;
 export async function claimPartitions(
   deps: ClaimDeps,
   partitions: readonly number[],
-  options: ClaimOptions & { signal: AbortSignal },
+  options: ClaimOptions & { readonly signal: AbortSignal /** Before each attempt. */; readonly onAttempt?: () => void },
 ): Promise<ClaimResult> {
   let shortSinceMs: number | undefined;
   while (!options.signal.aborted) {
+    options.onAttempt?.();
     const attempt = await tryClaim(deps, partitions, options).catch(asGbxError);
     let waitMs: number;
     if (attempt instanceof GbxError) {

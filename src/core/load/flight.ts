@@ -82,9 +82,19 @@ export function onLoaded(loop: Loop, loaded: Loaded): void {
 }
 
 /** Records of the log that are not in the warehouse yet, as far as the end of the log is known. */
-export function showLag({ deps }: Loop, { partition, endOffset }: HeldPartition, loadedTo: bigint): void {
+export function showLag({ deps, lagShown }: Loop, { partition, endOffset }: HeldPartition, loadedTo: bigint): void {
+  lagShown.add(partition);
   const lag = endOffset > loadedTo ? endOffset - loadedTo : 0n;
   deps.metrics.set('gbx_kafka_consumer_lag_records', Number(lag), { partition: String(partition) });
+}
+
+/** Of partitions that another member has now. */
+export function hideFormerLag({ deps, held, lagShown }: Loop): void {
+  for (const partition of lagShown) {
+    if (held.has(partition)) continue;
+    lagShown.delete(partition);
+    deps.metrics.unset('gbx_kafka_consumer_lag_records', { partition: String(partition) });
+  }
 }
 
 export function noteLoaded({ summary }: Loop, { batch, inserted }: Loaded): void {

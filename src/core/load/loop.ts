@@ -11,7 +11,7 @@ import { createRefusals, type Refusals, type RetryPolicy } from './refusals.ts';
 
 /** What a health check may look at; written by the loop alone. */
 export interface LoadStatus {
-  /** Undefined until the first claim; a member that holds none stands by. */
+  /** Undefined from a join until its claim; a member that holds none stands by. */
   partitions: number | undefined;
   isDraining: boolean;
 }
@@ -113,8 +113,10 @@ export interface Loop {
   recordsMax: number;
   /** Where `once` ends, by partition. */
   readonly ends: Map<number, bigint>;
-  /** By `Clock.elapsed`. */
-  readonly retention: { shownAtMs: number; warnedAtMs: number };
+  /** See retention.ts. The first two by `Clock.elapsed`; `droppedMs`: when the oldest record was written that a claim has to read again. */
+  readonly retention: { shownAtMs: number; warnedAtMs: number; droppedMs: number | undefined };
+  /** The partitions whose lag is shown: until a claim that has them no more. */
+  readonly lagShown: Set<number>;
   /** When batches were fenced lately, by `Clock.elapsed`. */
   fencedAtMs: number[];
   lastGapMs: number;
@@ -147,7 +149,8 @@ export function createLoop(deps: LoadDeps, options: LoadOptions, signal: AbortSi
     allowance: { left: options.deadLetterUpTo ?? 0 },
     recordsMax: Number.POSITIVE_INFINITY,
     ends: new Map(),
-    retention: { shownAtMs: Number.NEGATIVE_INFINITY, warnedAtMs: Number.NEGATIVE_INFINITY },
+    retention: { shownAtMs: Number.NEGATIVE_INFINITY, warnedAtMs: Number.NEGATIVE_INFINITY, droppedMs: undefined },
+    lagShown: new Set(),
     fencedAtMs: [],
     lastGapMs: Number.NEGATIVE_INFINITY,
     summary: { recordsRead: 0, rowsInserted: 0, flushes: 0 },

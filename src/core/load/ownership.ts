@@ -1,23 +1,25 @@
 // Who may load what: joins of the group, gaps in the log and fences all end in a new claim.
 import { GbxError } from '../errors.ts';
 import { claimPartitions } from './claim.ts';
-import { landFlight, noteLoaded, showLag } from './flight.ts';
+import { hideFormerLag, landFlight, noteLoaded, showLag } from './flight.ts';
 import type { Settled } from './flush.ts';
 import { keepRecords, type Loop, type RecordsEvent, startBatch } from './loop.ts';
 import { forgetPlaces } from './outgoing.ts';
 import type { LedgerRow } from './ports.ts';
+import { rememberWaiting, watchRetention } from './retention.ts';
 
 /** After being fenced: time for the join that explains it to arrive. */
 const JOIN_WAIT_MS = 3_000;
 const FENCED_MAX = 3;
 const FENCED_WINDOW_MS = 60_000;
 const GAP_PAUSE_MS = 1_000;
-/** Bad rows seldom come alone. */
 
 export async function onJoined(loop: Loop, partitions: readonly number[]): Promise<void> {
   loop.deps.metrics.count('gbx_kafka_rebalances_total');
   loop.deps.log.info('group.joined', { partitions });
   loop.refusals.clear();
+  // What was held before says nothing of what the claim will give.
+  loop.deps.status.partitions = undefined;
   await takeOver(loop, partitions);
 }
 
@@ -78,7 +80,7 @@ function fencedForGood(by: readonly { partition: number; owner: string; host: st
 async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void> {
   const { deps, options, signal } = loop;
   let wanted = partitions;
-  for (const partition of loop.held.keys()) deps.metrics.unset('gbx_kafka_consumer_lag_records', { partition: String(partition) });
+  rememberWaiting(loop);
   loop.held.clear();
   loop.toCommit.clear();
   loop.waiting = undefined;
@@ -91,18 +93,20 @@ async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void
   await early.writing;
   if (landed?.kind === 'loaded') noteLoaded(loop, landed);
   for (;;) {
-    const claim = await claimPartitions(deps, wanted, { ...options, signal });
+    const claim = await claimPartitions(deps, wanted, { ...options, signal, onAttempt: () => watchRetention(loop) });
     if (claim.kind === 'aborted') return;
     if (claim.kind === 'rejoined') {
       wanted = claim.partitions;
       continue;
     }
     loop.owner = claim.owner;
+    loop.retention.droppedMs = undefined;
     for (const held of claim.held) {
       loop.held.set(held.partition, held);
       if (!loop.ends.has(held.partition)) loop.ends.set(held.partition, held.endOffset);
       showLag(loop, held, held.ledgerOffset);
     }
+    hideFormerLag(loop);
     deps.status.partitions = loop.held.size;
     forgetPlaces(deps.placesWritten, loop.held);
     return;

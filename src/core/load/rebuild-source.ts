@@ -29,16 +29,18 @@ export interface SuperviseLimits {
   readonly rebuildsMax: number;
   /** From a commit that was refused to the join that explains it. @default 5 s */
   readonly evictedMs: number;
+  /** From a client's start to its first join; the group may wait for another member as long as its rebalance timeout. @default 5 min */
+  readonly joinMs: number;
   /** Longest wait for a client to close, and for one to open. @default 10 s and 60 s */
   readonly closeMs: number;
   readonly openMs: number;
 }
 
-type Reason = 'crash' | 'stall' | 'evicted';
+type Reason = 'crash' | 'stall' | 'evicted' | 'unjoined';
 
 const REBUILD_BACKOFF = { firstMs: 500, maxMs: 30_000 };
 const OPEN_BACKOFF = { firstMs: 500, maxMs: 5_000 };
-const REMIND_MS = 60_000;
+export const REMIND_MS = 60_000;
 /** A bound of memory: more batches than a topic has partitions are seldom met again. */
 const UNREADABLE_MAX = 1_000;
 
@@ -53,6 +55,9 @@ interface RefusedCommit {
 export interface Current {
   readonly source: OwnedSource;
   readonly stalls: StallWatch;
+  /** By `Clock.elapsed`: when it was made, and when its missing join was last told of. */
+  readonly sinceMs: number;
+  unjoinedSaidAtMs: number;
   joins: number;
   /** How often it had nothing to give at once: what it gave before was taken. */
   emptyTakes: number;
@@ -73,7 +78,14 @@ export interface Supervisor extends Omit<SuperviseOptions, 'limits'> {
   fatal: GbxError | undefined;
   /** Woken when a client is there again, or never will be. */
   readonly waiting: Set<() => void>;
+  /** Clients without progress that nothing explains: they count towards the end of the process. */
   rebuilds: number;
+  /** All clients without progress, whatever ended them: each waits longer than the one before. */
+  deaths: number;
+  /** When an end that does not count was last told of, by `Clock.elapsed`. */
+  deathSaidAtMs: number;
+  /** A client has read, or was at the log's end: from then on what is wrong with login or topic is waited for. */
+  hasRead: boolean;
   /** How often each of these batches could not be read, by message: progress elsewhere does not help it. */
   readonly unreadable: Map<string, number>;
   /** By partition the furthest that was taken, of all clients. */
@@ -82,8 +94,23 @@ export interface Supervisor extends Omit<SuperviseOptions, 'limits'> {
   isChecking: boolean;
 }
 
-export function asCurrent({ limits }: Supervisor, source: OwnedSource): Current {
-  return { source, stalls: createStallWatch(limits.silentChecksMax), joins: 0, emptyTakes: 0, emptyTakesSeen: 0, refused: undefined };
+export function asCurrent({ limits, clock }: Supervisor, source: OwnedSource): Current {
+  const sinceMs = clock.elapsed();
+  return {
+    source,
+    stalls: createStallWatch(limits.silentChecksMax),
+    sinceMs,
+    unjoinedSaidAtMs: sinceMs,
+    joins: 0,
+    emptyTakes: 0,
+    emptyTakesSeen: 0,
+    refused: undefined,
+  };
+}
+
+/** Records that no client took before, or all of the log was given. */
+export function noteProgress(state: Supervisor): void {
+  Object.assign(state, { rebuilds: 0, deaths: 0, deathSaidAtMs: Number.NEGATIVE_INFINITY, hasRead: true });
 }
 
 interface Failure {
@@ -103,20 +130,43 @@ async function replace(state: Supervisor, former: Current, failure: Failure): Pr
   const { limits, log, clock, random, closing, named } = state;
   const { reason, error } = failure;
   const attempt = countRebuild(state, error);
-  log.error('source.died', { reason, code: error.code, message: error.message, attempt, attemptsMax: limits.rebuildsMax });
+  const isSaid = sayDeath(state, failure, attempt);
   await within(state, former.source[Symbol.asyncDispose](), limits.closeMs).catch(() => undefined);
+  if (isWrongFromTheStart(state, error)) return end(state, error);
   if (attempt > limits.rebuildsMax) return end(state, givenUp(named.topic, error, limits.rebuildsMax));
-  await clock.sleep(backoffMs(Math.max(0, attempt - 1), REBUILD_BACKOFF, random), closing.signal);
+  await clock.sleep(backoffMs(state.deaths++, REBUILD_BACKOFF, random), closing.signal);
   const source = await openAgain(state);
   if (source === undefined) return;
   if (source.clusterId !== named.clusterId) {
     await within(state, source[Symbol.asyncDispose](), limits.closeMs).catch(() => undefined);
     return end(state, otherCluster(named, source));
   }
-  log.info('source.rebuilt', { reason, attempt });
+  if (isSaid) log.info('source.rebuilt', { reason, attempt });
   state.checkedAtMs = clock.elapsed();
   state.current = asCurrent(state, source);
   wakeAll(state);
+}
+
+/** What counts is said each time; what is waited for at first, then once a minute. */
+function sayDeath(state: Supervisor, { reason, error }: Failure, attempt: number): boolean {
+  const { limits, log, clock, deaths } = state;
+  if (!isWaitedFor(error)) {
+    log.error('source.died', { reason, code: error.code, message: error.message, attempt, attemptsMax: limits.rebuildsMax });
+    return true;
+  }
+  if (clock.elapsed() - state.deathSaidAtMs < REMIND_MS) return false;
+  state.deathSaidAtMs = clock.elapsed();
+  log.error('source.died', { reason, code: error.code, message: error.message, hint: error.hint, clients: deaths + 1 });
+  return true;
+}
+
+/** Before anything was read a login refused or a topic missing is a mistake of whoever started the process, not an outage. */
+function isWrongFromTheStart({ hasRead }: Supervisor, { failure }: GbxError): boolean {
+  return failure === 'systemic' && !hasRead;
+}
+
+function isWaitedFor({ failure }: GbxError): boolean {
+  return failure === 'transient' || failure === 'systemic';
 }
 
 /** An outage, a login refused or a topic missing is waited for, however long: only what has no such reason counts. */
@@ -130,11 +180,11 @@ function countRebuild(state: Supervisor, error: GbxError): number {
     for (const message of unreadable.keys()) if (unreadable.size > UNREADABLE_MAX) unreadable.delete(message);
     return count;
   }
-  if (error.failure !== 'transient' && error.failure !== 'systemic') state.rebuilds++;
+  if (!isWaitedFor(error)) state.rebuilds++;
   return state.rebuilds;
 }
 
-/** Until it succeeds or the source is closed. */
+/** Until it succeeds, the source is closed, or it shows that it never can. */
 async function openAgain(state: Supervisor): Promise<OwnedSource | undefined> {
   const { open, limits, clock, random, log, closing } = state;
   const sinceMs = clock.elapsed();
@@ -146,7 +196,12 @@ async function openAgain(state: Supervisor): Promise<OwnedSource | undefined> {
     } catch (error) {
       // One that comes too late is nobody's.
       void opening.then((source) => source[Symbol.asyncDispose]()).catch(() => undefined);
-      const { code, message, hint } = asGbxError(error);
+      const failure = asGbxError(error);
+      if (isWrongFromTheStart(state, failure)) {
+        end(state, failure);
+        return undefined;
+      }
+      const { code, message, hint } = failure;
       if (clock.elapsed() - saidAtMs >= REMIND_MS) {
         saidAtMs = clock.elapsed();
         log.error('source.waited_for', { code, message, hint, seconds: Math.round((saidAtMs - sinceMs) / 1000) });

@@ -6,6 +6,11 @@ const SHOW_EVERY_MS = 1_000;
 const WARN_EVERY_MS = 600_000;
 const WARN_FROM_RATIO = 0.5;
 
+/** A new claim drops what was read; it waits all the same, to be read again. Until that claim it is remembered here. */
+export function rememberWaiting(loop: Loop): void {
+  loop.retention.droppedMs = oldestWaiting(loop);
+}
+
 /** Shows it once a second, and warns from half of the retention on, every ten minutes. */
 export function watchRetention(loop: Loop): void {
   const { deps, options, retention } = loop;
@@ -31,8 +36,8 @@ export function watchRetention(loop: Loop): void {
 }
 
 /** When the oldest record was written that was read and is not loaded; undefined where none waits. */
-function oldestWaiting({ filling, flight, hold, waiting }: Loop): number | undefined {
-  const times = [filling.oldestMs, flight?.batch.oldestMs, waiting?.event.records[waiting.index]?.timestampMs];
+function oldestWaiting({ filling, flight, hold, waiting, retention }: Loop): number | undefined {
+  const times = [filling.oldestMs, flight?.batch.oldestMs, waiting?.event.records[waiting.index]?.timestampMs, retention.droppedMs];
   for (const { timestampMs } of hold.records()) times.push(timestampMs);
   const known = times.filter((time) => time !== undefined && Number.isFinite(time) && time > 0);
   return known.length === 0 ? undefined : Math.min(...known.map(Number));

@@ -6,7 +6,9 @@ import type { SourceEvent } from './ports.ts';
 import {
   asCurrent,
   type Current,
+  noteProgress,
   type OwnedSource,
+  REMIND_MS,
   rebuild,
   type SuperviseLimits,
   type SuperviseOptions,
@@ -20,11 +22,12 @@ const DEFAULTS: SuperviseLimits = {
   silentChecksMax: 4,
   rebuildsMax: 10,
   evictedMs: 5_000,
+  joinMs: 300_000,
   closeMs: 10_000,
   openMs: 60_000,
 };
 export interface SupervisedSource extends OwnedSource {
-  /** False while a new client is made. */
+  /** False while a new client is made, and until it has joined the group. */
   isUp(): boolean;
 }
 
@@ -42,6 +45,9 @@ export async function superviseSource(options: SuperviseOptions): Promise<Superv
     fatal: undefined,
     waiting: new Set(),
     rebuilds: 0,
+    deaths: 0,
+    deathSaidAtMs: Number.NEGATIVE_INFINITY,
+    hasRead: false,
     unreadable: new Map(),
     furthest: new Map(),
     checkedAtMs: options.clock.elapsed(),
@@ -50,7 +56,7 @@ export async function superviseSource(options: SuperviseOptions): Promise<Superv
   state.current = asCurrent(state, source);
   return {
     ...state.named,
-    isUp: () => state.current !== undefined,
+    isUp: () => state.current !== undefined && state.current.joins > 0,
     take: (ms, signal) => take(state, ms, signal),
     offsets: async (partitions) => currentOf(state).source.offsets(partitions),
     seek: (positions) => seek(state, positions),
@@ -79,6 +85,7 @@ async function take(state: Supervisor, ms: number, signal?: AbortSignal): Promis
   if (state.current !== current) return undefined;
   if (event !== undefined) note(state, current, event);
   lookForJoin(state, current);
+  lookForFirstJoin(state, current);
   if (state.clock.elapsed() - state.checkedAtMs >= state.limits.checkMs) void lookForStall(state, current);
   return event;
 }
@@ -113,7 +120,7 @@ function note(state: Supervisor, current: Current, event: SourceEvent): void {
   current.stalls.gave(partition, nextOffset);
   if (nextOffset <= (state.furthest.get(partition) ?? -1n)) return;
   state.furthest.set(partition, nextOffset);
-  state.rebuilds = 0;
+  noteProgress(state);
 }
 
 function seek({ current }: Supervisor, positions: ReadonlyMap<number, bigint>): void {
@@ -147,6 +154,22 @@ function lookForJoin(state: Supervisor, current: Current): void {
   if (joins === refused.joins) rebuild(state, current, { reason: 'evicted', error: refused.error });
 }
 
+/** After a take: kafkajs asks for the group's coordinator for ever, and in silence. */
+function lookForFirstJoin(state: Supervisor, current: Current): void {
+  const { clock, limits, log, named } = state;
+  if (current.joins > 0) return;
+  const nowMs = clock.elapsed();
+  const seconds = Math.round((nowMs - current.sinceMs) / 1000);
+  if (nowMs - current.sinceMs >= limits.joinMs) {
+    const message = `Cannot read the topic ${named.topic} as the group ${named.group} did not let this member join within ${seconds} s`;
+    const hint = 'look at the brokers: does the coordinator of the group answer, and is the topic __consumer_offsets complete?';
+    rebuild(state, current, { reason: 'unjoined', error: new GbxError('GBX_CONSUMER_CRASHED', message, { hint }) });
+  } else if (nowMs - current.unjoinedSaidAtMs >= REMIND_MS) {
+    current.unjoinedSaidAtMs = nowMs;
+    log.warn('group.join_waited_for', { group: named.group, seconds, newClientAfter: limits.joinMs / 1000 });
+  }
+}
+
 async function lookForStall(state: Supervisor, current: Current): Promise<void> {
   if (state.isChecking) return;
   state.isChecking = true;
@@ -157,7 +180,7 @@ async function lookForStall(state: Supervisor, current: Current): Promise<void> 
     const partitions = current.stalls.doubted();
     if (partitions.length === 0) return;
     const { stalled, isCaughtUp } = current.stalls.check(await current.source.offsets(partitions), wasEmpty);
-    if (isCaughtUp && state.current === current) state.rebuilds = 0;
+    if (isCaughtUp && state.current === current) noteProgress(state);
     if (stalled.length > 0) rebuild(state, current, { reason: 'stall', error: standsStill(state, stalled) });
   } catch {
     // Kafka does not answer: that is no stall, and shows elsewhere.

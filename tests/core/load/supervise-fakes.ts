@@ -1,7 +1,7 @@
 // A supervised source over clients that a test scripts: supervise.test.ts, supervise-stall.test.ts.
 import { type ErrorCode, GbxError } from '../../../src/core/errors.ts';
 import type { PartitionOffsets, Source, SourceEvent } from '../../../src/core/load/ports.ts';
-import type { SuperviseOptions } from '../../../src/core/load/rebuild-source.ts';
+import type { SuperviseLimits, SuperviseOptions } from '../../../src/core/load/rebuild-source.ts';
 import { superviseSource } from '../../../src/core/load/supervise.ts';
 import { type ManualClock, manualClock, seededRandom } from '../../support/clock.ts';
 import { collectingLog } from '../../support/log.ts';
@@ -69,7 +69,7 @@ const record = (offset: number) => ({ partition: 0, offset: BigInt(offset), time
 export const records = (offset: number): SourceEvent => recordsEvent([record(offset)]);
 
 /** `script` is what opening does, in order: a cluster id for a client that works, now or later, or what it throws; then clients for ever. */
-export async function supervised(script: (string | Promise<string> | GbxError)[] = []) {
+export async function supervised(script: (string | Promise<string> | GbxError)[] = [], limits: Partial<SuperviseLimits> = {}) {
   const clock = manualClock();
   const log = collectingLog();
   const metrics = collectingMetrics();
@@ -81,7 +81,7 @@ export async function supervised(script: (string | Promise<string> | GbxError)[]
     clients.push(client);
     return client;
   };
-  const source = await superviseSource({ open, clock, random: seededRandom(1), log, metrics });
+  const source = await superviseSource({ open, clock, random: seededRandom(1), log, metrics, limits });
   const latest = (): FakeClient => {
     const client = clients.at(-1);
     if (client === undefined) throw new Error('no client');

@@ -46,6 +46,46 @@ describe('a stall', () => {
   });
 });
 
+describe('a client that never joins', () => {
+  const limits = { joinMs: 420_000 };
+
+  test('is told of each minute, is not up, and is replaced; ten of them end the process', async () => {
+    const { source, takeNext, clients, metrics, log } = await supervised([], limits);
+    await takeNext(410_000);
+    const said = (): number => log.events().filter((event) => event === 'group.join_waited_for').length;
+    expect([clients.length, source.isUp(), said()]).toEqual([1, false, 6]);
+    await takeNext(20_000);
+    expect([clients.length, metrics.values.get(`${REBUILDS}{reason=unjoined}`)]).toEqual([2, 1]);
+    await expect(takeNext(12 * 450_000)).rejects.toMatchObject({
+      code: 'GBX_CONSUMER_CRASHED',
+      message: expect.stringContaining('did not let this member join'),
+    });
+    expect([clients.length, clients.every(({ closed }) => closed)]).toEqual([11, true]);
+  });
+
+  test('has all of the rebalance for it, and is up from its join on', async () => {
+    const { source, latest, takeNext, clients } = await supervised([], limits);
+    await takeNext(400_000);
+    latest().give(JOINED);
+    expect(await takeNext()).toEqual(JOINED);
+    expect(source.isUp()).toBe(true);
+    await takeNext(3_600_000);
+    expect(clients).toHaveLength(1);
+    latest().die();
+    await takeNext(20_000);
+    expect([clients.length, source.isUp()]).toEqual([2, false]);
+  });
+
+  test('is judged by a take only: a join that waits for a slow loop is one', async () => {
+    const { source, latest, clock, clients } = await supervised([], limits);
+    latest().give(JOINED);
+    await clock.advance(1_000_000);
+    expect(await source.take(500)).toEqual(JOINED);
+    await clock.advance(60_000);
+    expect(clients).toHaveLength(1);
+  });
+});
+
 describe('a commit that the group refuses', () => {
   async function evicted(rejoins: boolean) {
     const fixture = await supervised();

@@ -24,6 +24,8 @@ describe('superviseSource()', () => {
   test('waits for Kafka however long it is away, and says so once a minute', async () => {
     const down = Array.from({ length: 2_000 }, () => new GbxError('GBX_KAFKA_UNREACHABLE', 'no broker'));
     const { source, latest, takeNext, clients, log } = await supervised(['c1', ...down]);
+    latest().give(JOINED);
+    await takeNext();
     expect(source.isUp()).toBe(true);
     latest().die('GBX_KAFKA_UNREACHABLE');
     expect(await takeNext(3_600_000)).toBeUndefined();
@@ -40,6 +42,57 @@ describe('superviseSource()', () => {
       await takeNext(40_000);
     }
     expect(clients).toHaveLength(26);
+  });
+
+  test('waits longer before each client that dies of an outage, and tells of it once a minute, until records come', async () => {
+    const { latest, takeNext, clock, clients, log } = await supervised();
+    const said = (): number => log.events().filter((event) => event === 'source.died' || event === 'source.rebuilt').length;
+    const replaced = async (): Promise<number> => {
+      const [live, fromMs] = [clients.length, clock.elapsed()];
+      latest().die('GBX_KAFKA_UNREACHABLE');
+      while (clients.length === live) await takeNext(200);
+      return clock.elapsed() - fromMs;
+    };
+    while (clock.elapsed() < 3_600_000) {
+      latest().give(JOINED);
+      await takeNext();
+      await replaced();
+    }
+    // A wait of 3 to 30 s each: some 220 of them, where there were thousands without it.
+    expect(clients.length).toBeGreaterThan(150);
+    expect(clients.length).toBeLessThan(280);
+    expect(said()).toBeGreaterThan(60);
+    expect(said()).toBeLessThan(125);
+    const before = said();
+    latest().give(records(7));
+    await takeNext();
+    expect(await replaced()).toBeLessThan(1_000);
+    expect(said()).toBe(before + 2);
+  });
+
+  test.each(['GBX_KAFKA_AUTH', 'GBX_TOPIC_MISSING', 'GBX_GROUP_REFUSED'] as const)(
+    'ends with %s before anything was read, waits for it to be mended afterwards',
+    async (code) => {
+      const early = await supervised();
+      early.latest().give(JOINED);
+      await early.takeNext();
+      early.latest().die(code, 'no');
+      await expect(early.takeNext(60_000)).rejects.toMatchObject({ code, message: 'no' });
+      const late = await supervised();
+      late.latest().give(records(0));
+      await late.takeNext();
+      for (let round = 0; round < 20; round++) {
+        late.latest().die(code);
+        await late.takeNext(40_000);
+      }
+      expect(late.clients).toHaveLength(21);
+    },
+  );
+
+  test('ends with a login that is refused to a second client before the first one has read', async () => {
+    const { latest, takeNext } = await supervised(['c1', new GbxError('GBX_KAFKA_AUTH', 'no')]);
+    latest().die('GBX_KAFKA_UNREACHABLE');
+    await expect(takeNext(60_000)).rejects.toMatchObject({ code: 'GBX_KAFKA_AUTH' });
   });
 
   test('ends with the reason after ten new clients without progress', async () => {
