@@ -4,16 +4,17 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { kafkaConnection, warehouseConnection } from '../connections.ts';
-import { untilAborted } from '../core/clock.ts';
+import { raceAbort, untilAborted } from '../core/clock.ts';
 import { type Config, SETTINGS } from '../core/config.ts';
 import { EXIT } from '../core/errors.ts';
-import { type LogEvent, openWatch } from '../core/follow/watch.ts';
+import { openWatch } from '../core/follow/watch.ts';
 import type { Logger } from '../core/log.ts';
 import { createTraffic } from '../core/traffic/traffic.ts';
 import { childSettings } from '../dev/child-settings.ts';
 import { type DataDir, openDataDir } from '../dev/data-dir.ts';
-import { type GbxProcess, openGbx } from '../dev/gbx-process.ts';
-import { type LocalServers, openLocalServers, pgpassFile, portNear } from '../dev/local-servers.ts';
+import { openGbx } from '../dev/gbx-process.ts';
+import { type LocalServers, openLocalServers, pgpassFile } from '../dev/local-servers.ts';
+import { openChildren } from '../dev/open-children.ts';
 import { sendTraffic } from '../dev/send-traffic.ts';
 import { openAdmin } from '../kafka/open-admin.ts';
 import { openSource } from '../kafka/open-source.ts';
@@ -58,7 +59,7 @@ async function runStack(context: CommandContext): Promise<void> {
     progress,
     signal,
   });
-  const settled = { ...context, log: NO_LOG, config: await settle(context, { data, servers, progress }) };
+  const settled = { ...context, log: NO_LOG, config: settle(context, { data, servers }) };
   await assertReachable(settled, servers);
   progress(
     `Kafka and ${servers.postgres ? 'PostgreSQL' : 'the warehouse'} answer (${since(startMs)}); bringing tables and topics up to date`,
@@ -68,19 +69,15 @@ async function runStack(context: CommandContext): Promise<void> {
 
   await using reader = openReader(warehouseConnection(settled, { clientId: 'gbx-dev' }));
   await using watch = openWatch({ openSource: () => openTopic(settled), reader, screen, clock, deadLetterTopic: config.deadLetterTopic });
-  const { onEvent } = watch;
-  await using consume = announceStop(await openChild('consume', { settled, onEvent }), progress);
-  await using serve = announceStop(await openChild('serve', { settled, onEvent }), progress);
-  const [listening] = await raceAbort(
-    signal,
-    Promise.all([serve.until('serve.listening'), consume.until('partitions.claimed'), watch.placed]),
-  );
+  await using children = await openChildren({ ...settled, graceSeconds: GRACE_SECONDS, onEvent: watch.onEvent, progress });
+  const { serve, consume } = children;
+  await raceAbort(signal, Promise.all([consume.process.until('partitions.claimed'), watch.placed]));
 
-  const url = String(listening.fields['url']).replace('0.0.0.0', '127.0.0.1');
+  const { url } = serve;
   const perSecond = asRate(options['traffic']);
   screen.ready({
     tookMs: clock.elapsed() - startMs,
-    parts: describeParts(settled, { servers, data, url }),
+    parts: describeParts(settled, { servers, data, urls: { serve: url, consume: consume.url } }),
     url,
     topic: config.kafkaTopic,
     psql:
@@ -88,7 +85,7 @@ async function runStack(context: CommandContext): Promise<void> {
     trafficPerSecond: perSecond,
   });
   if (perSecond !== undefined) startTraffic(settled, { url, perSecond, progress });
-  const ended = await Promise.race([untilAborted(signal), servers.ended, serve.ended, consume.ended]);
+  const ended = await Promise.race([untilAborted(signal), servers.ended, serve.process.ended, consume.process.ended]);
   if (ended !== undefined && !signal.aborted) throw 'problem' in ended ? ended.problem : ended;
 }
 
@@ -97,24 +94,12 @@ async function runStack(context: CommandContext): Promise<void> {
 interface SettleOptions {
   readonly data: DataDir;
   readonly servers: LocalServers;
-  readonly progress: (message: string) => void;
 }
 
 /** The configuration with which serve and consume run. What the user has set stays as he set it. */
-async function settle(
-  { config, sources }: CommandContext,
-  { data, servers: { kafka, postgres }, progress }: SettleOptions,
-): Promise<Config> {
-  const [httpPort, adminPort] = await Promise.all([
-    sources.httpPort === 'default' ? portNear({ wanted: config.httpPort, what: 'serve', flag: '--port', progress }) : config.httpPort,
-    sources.adminPort === 'default'
-      ? portNear({ wanted: config.adminPort, what: 'consume', flag: '--admin-port', progress })
-      : config.adminPort,
-  ]);
+function settle({ config, sources }: CommandContext, { data, servers: { kafka, postgres } }: SettleOptions): Config {
   return {
     ...config,
-    httpPort,
-    adminPort,
     // Then the read routes need no key.
     httpHost: sources.httpHost === 'default' ? '127.0.0.1' : config.httpHost,
     batchTimeoutSeconds: sources.batchTimeoutSeconds === 'default' ? BATCH_TIMEOUT_SECONDS : config.batchTimeoutSeconds,
@@ -166,31 +151,11 @@ function openTopic(settled: CommandContext): ReturnType<typeof openSource> {
 
 // --- Children ---------------------------------------------------------------------------------------------------------
 
-interface ChildOptions {
-  readonly settled: CommandContext;
-  readonly onEvent: (from: string, event: LogEvent) => void;
-}
-
-function openChild(name: 'serve' | 'consume', { settled, onEvent }: ChildOptions): Promise<GbxProcess> {
-  const graceSeconds = GRACE_SECONDS[name];
-  return openGbx([name], { env: childSettings(settled.config), graceSeconds, onEvent: (event) => onEvent(name, event) });
-}
-
 async function migrate({ config, signal }: CommandContext): Promise<void> {
   const options = { env: childSettings(config), graceSeconds: GRACE_SECONDS.migrate, onEvent: () => undefined };
   await using child = await openGbx(['migrate', 'up'], options);
   const { code, problem } = await raceAbort(signal, child.ended);
   if (code !== 0) throw problem;
-}
-
-function announceStop(child: GbxProcess, progress: (message: string) => void): GbxProcess {
-  return {
-    ...child,
-    [Symbol.asyncDispose]: () => {
-      progress(`stopping ${child.name}`);
-      return child.stop();
-    },
-  };
 }
 
 // --- The screen -------------------------------------------------------------------------------------------------------------
@@ -215,18 +180,18 @@ function startTraffic({ clock, signal }: CommandContext, { url, perSecond, progr
 interface DescribeOptions {
   readonly servers: LocalServers;
   readonly data: DataDir;
-  readonly url: string;
+  readonly urls: { readonly serve: string; readonly consume: string };
 }
 
-function describeParts({ config, sources }: CommandContext, { servers: { kafka, postgres }, data, url }: DescribeOptions): PartOnScreen[] {
-  const { batchTimeoutSeconds, adminHost, adminPort, dbHost, dbPort, dbName } = config;
+function describeParts({ config, sources }: CommandContext, { servers: { kafka, postgres }, data, urls }: DescribeOptions): PartOnScreen[] {
+  const { batchTimeoutSeconds, dbHost, dbPort, dbName } = config;
   const usual = sources.batchTimeoutSeconds === 'default' ? ` (elsewhere ${SETTINGS.batchTimeoutSeconds.default} s)` : '';
   const away = postgres && postgres.dataDir !== data.postgres ? `; PostgreSQL's in ${postgres.dataDir}` : '';
   return [
-    { name: 'serve', where: url, note: 'POST /exposure, /health, /metrics' },
+    { name: 'serve', where: urls.serve, note: 'POST /exposure, /health, /metrics' },
     {
       name: 'consume',
-      where: `http://${adminHost}:${adminPort}/metrics`,
+      where: `${urls.consume}/metrics`,
       note: `loads after ${batchTimeoutSeconds} s${usual}`,
     },
     kafka
@@ -249,12 +214,4 @@ function asPort(option: unknown): number | undefined {
 
 function asRate(option: unknown): number | undefined {
   return typeof option === 'number' && option > 0 ? option : undefined;
-}
-
-/** @throws the signal's reason when it aborts first */
-async function raceAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
-  promise.catch(() => undefined);
-  await Promise.race([promise, untilAborted(signal)]);
-  signal.throwIfAborted();
-  return promise;
 }

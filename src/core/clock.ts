@@ -30,6 +30,14 @@ export const systemClock: Clock = {
 export type Random = () => number;
 
 /** Resolves when the signal aborts, or at once when it has. */
+/** @throws the signal's reason when it aborts first */
+export async function raceAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  await Promise.race([promise, untilAborted(signal)]);
+  signal.throwIfAborted();
+  return promise;
+}
+
 export function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

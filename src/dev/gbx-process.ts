@@ -16,13 +16,20 @@ interface OpenGbxOptions {
   readonly onEvent: (event: LogEvent) => void;
 }
 
+interface Ended {
+  readonly code: number | undefined;
+  readonly problem: GbxError;
+  /** Of the error that it ended with. */
+  readonly errorCode: string | undefined;
+}
+
 export interface GbxProcess extends AsyncDisposable {
   readonly name: string;
   readonly pid: number;
   /** The event, past ones included. @throws {GbxError} GBX_LOCAL_STACK when it ends without, with its last words */
   until(event: string): Promise<LogEvent>;
   /** Resolves when it has ended: with its code, undefined by force, and what to say where that was not wanted. */
-  readonly ended: Promise<{ readonly code: number | undefined; readonly problem: GbxError }>;
+  readonly ended: Promise<Ended>;
   stop(): Promise<void>;
 }
 
@@ -47,7 +54,11 @@ export async function openGbx(args: readonly string[], { env, graceSeconds, onEv
     output: { onLine },
     graceSeconds,
   });
-  const ended = child.exited.then(({ code }) => ({ code, problem: describeEnd(name, { code, lastWords }) }));
+  const ended = child.exited.then(({ code }) => ({
+    code,
+    problem: describeEnd(name, { code, lastWords }),
+    errorCode: findErrorCode(lastWords),
+  }));
   const until = (wanted: string): Promise<LogEvent> =>
     new Promise((resolve, reject) => {
       const past = events.get(wanted);
@@ -72,6 +83,12 @@ function describeEnd(
   return new GbxError('GBX_LOCAL_STACK', `gbx ${name} ended ${code === undefined ? 'by force' : `with code ${code}`}${words}`, {
     hint: 'mend what its last lines name, and start again',
   });
+}
+
+/** As the last error is printed: `error: … [GBX_PORT_IN_USE]`. */
+export function findErrorCode(lastWords: readonly string[]): string | undefined {
+  const line = lastWords.findLast((words) => words.startsWith('error: '));
+  return /\[(GBX_[A-Z_]+)\]$/u.exec(line ?? '')?.[1];
 }
 
 /** Undefined for what is no line of the log. */

@@ -1,15 +1,21 @@
 // Is the broker ready? Asks for metadata in Kafka's own protocol: an open port is not enough, since brokers and topics
-// appear a moment later. By hand, because only src/kafka may use the client, and this is one request.
+// appear a moment later, and the port may be another broker's. By hand, because only src/kafka may use the client, and this is one request.
 import { createConnection } from 'node:net';
 
 const METADATA = 3;
-const METADATA_VERSION = 1;
+const METADATA_VERSION = 2;
+
+interface KafkaProbe {
+  /** As `meta.properties` has it. */
+  readonly clusterId: string;
+  readonly timeoutMs?: number;
+}
 
 /**
- * Whether the broker on this port answers metadata with at least one live broker. Never throws.
- * Source: the Metadata API, kafka.apache.org/protocol (request and response version 1).
+ * Whether a broker of this cluster answers on this port, with at least one live broker in its metadata. Never throws.
+ * Source: the Metadata API, kafka.apache.org/protocol (request and response version 2).
  */
-export async function isKafkaReady(port: number, { timeoutMs = 1000 }: { readonly timeoutMs?: number } = {}): Promise<boolean> {
+export async function isKafkaReady(port: number, { clusterId, timeoutMs = 1000 }: KafkaProbe): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = createConnection({ host: '127.0.0.1', port });
     let received = Buffer.alloc(0);
@@ -22,8 +28,9 @@ export async function isKafkaReady(port: number, { timeoutMs = 1000 }: { readonl
     socket.once('connect', () => socket.write(metadataRequest()));
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
-      // Length, correlation id, then the array of brokers, which starts with its count.
-      if (received.length >= 12) finish(received.readInt32BE(8) > 0);
+      const isWhole = received.length >= 4 && received.length >= 4 + received.readInt32BE(0);
+      // Length, correlation id, then the array of brokers, which starts with its count; the cluster's id stands behind it.
+      if (isWhole) finish(received.readInt32BE(8) > 0 && received.includes(clusterId, 12, 'latin1'));
     });
   });
 }

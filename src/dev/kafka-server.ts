@@ -1,7 +1,7 @@
 // A real Apache Kafka broker as a child process: for `gbx dev` and for the tests, which may run several at once.
 // Keeps its data over restarts, answers metadata before `openKafka` returns, and ends when we do.
 import { randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { delimiter, join, resolve } from 'node:path';
 import { GbxError } from '../core/errors.ts';
 import { archiveFlags, type ClassArchive, planClassArchive } from './class-archive.ts';
@@ -64,9 +64,9 @@ export async function openKafka(options: OpenKafkaOptions): Promise<KafkaServer>
   const jars = await ensureKafkaJars({ cacheDir, progress, signal });
   await mkdir(join(dataDir, 'log'), { recursive: true });
   await assertFormerGone(join(dataDir, 'kafka.pid'), { what: 'Kafka', progress, signal });
-  await writeMetaProperties(join(dataDir, 'log', 'meta.properties'));
+  const clusterId = await keptClusterId(join(dataDir, 'log', 'meta.properties'));
   for (let attempt = 1; ; attempt++) {
-    const started = await startBroker({ ...options, dataDir }, jars);
+    const started = await startBroker({ ...options, dataDir, clusterId }, jars);
     if (started.kind === 'ready') return started.server;
     const retry = started.addressInUse && attempt < ATTEMPTS_MAX;
     if (!retry)
@@ -78,8 +78,8 @@ type Started =
   | { readonly kind: 'ready'; readonly server: KafkaServer }
   | { readonly kind: 'failed'; readonly reason: string; readonly tail: string; readonly logFile: string; readonly addressInUse: boolean };
 
-async function startBroker(options: OpenKafkaOptions, jars: KafkaJars): Promise<Started> {
-  const { dataDir, signal } = options;
+async function startBroker(options: OpenKafkaOptions & { readonly clusterId: string }, jars: KafkaJars): Promise<Started> {
+  const { dataDir, clusterId, signal } = options;
   const ports = await choosePorts(options);
   const archive = await planClassArchive(jars, dataDir);
   const logFile = join(dataDir, 'kafka.log');
@@ -94,7 +94,7 @@ async function startBroker(options: OpenKafkaOptions, jars: KafkaJars): Promise<
   });
   await writePidFile(join(dataDir, 'kafka.pid'), broker.pid);
   const readiness = await untilReady({
-    check: () => isKafkaReady(ports.plaintext),
+    check: () => isKafkaReady(ports.plaintext, { clusterId }),
     exited: broker.exited,
     timeoutMs: START_MS_MAX,
     signal,
@@ -170,11 +170,14 @@ async function writeSettings({ dataDir, tls, advertisedPort }: OpenKafkaOptions,
   await writeFile(join(dataDir, 'server.properties'), properties);
 }
 
-/** Once: the ids stay for as long as the data does. */
-async function writeMetaProperties(file: string): Promise<void> {
+/** Made once: the ids stay for as long as the data does. */
+async function keptClusterId(file: string): Promise<string> {
   await writeFile(file, metaProperties(newKafkaId(), newKafkaId()), { flag: 'wx' }).catch((error: NodeJS.ErrnoException) => {
     if (error.code !== 'EEXIST') throw error;
   });
+  const [, clusterId] = /^cluster\.id=(\S+)$/mu.exec(await readFile(file, 'utf8')) ?? [];
+  if (clusterId === undefined) throw new GbxError('GBX_LOCAL_STACK', `There is no cluster.id in ${file}`, { hint: 'npm start -- --fresh' });
+  return clusterId;
 }
 
 function newKafkaId(): string {

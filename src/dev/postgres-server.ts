@@ -113,7 +113,12 @@ async function startServer(options: OpenPostgresOptions & { readonly password: s
     orphanDelaySeconds: SERVER_ORPHAN_DELAY_SECONDS,
   });
   await writePidFile(join(place.dir, 'postgres.pid'), server.pid);
-  const readiness = await untilReady({ check: () => isPostgresReady(port), exited: server.exited, timeoutMs: START_MS_MAX, signal });
+  const readiness = await untilReady({
+    check: async () => (await isOurs(place, server.pid)) && isPostgresReady(port),
+    exited: server.exited,
+    timeoutMs: START_MS_MAX,
+    signal,
+  });
   if (readiness.kind === 'ready') return { kind: 'ready', server: asServer({ server, port, place, password: options.password }) };
   await server.stop();
   signal?.throwIfAborted();
@@ -123,6 +128,12 @@ async function startServer(options: OpenPostgresOptions & { readonly password: s
       ? `PostgreSQL ended while starting (code ${readiness.code ?? 'unknown'})`
       : `PostgreSQL was not ready after ${START_MS_MAX / 1000} s`;
   return { kind: 'failed', reason, tail, addressInUse: /Address already in use/.test(tail) && options.port === undefined };
+}
+
+/** Once it has its port and has recovered its data: on that port another server may answer. Source: `pidfile.h` of PostgreSQL. */
+async function isOurs({ data }: Place, pid: number): Promise<boolean> {
+  const lines = (await readFile(join(data, 'postmaster.pid'), 'utf8').catch(() => '')).split('\n');
+  return Number(lines[0]) === pid && lines[7]?.trim() === 'ready';
 }
 
 interface AsServerOptions {

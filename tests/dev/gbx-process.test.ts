@@ -1,5 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { parseLogLine } from '../../src/dev/gbx-process.ts';
+import { findErrorCode, parseLogLine } from '../../src/dev/gbx-process.ts';
+
+describe('findErrorCode()', () => {
+  it('is that of the last error that was printed; undefined without one', () => {
+    expect(findErrorCode(['{"level":"warn"}', 'error: port 8001 is taken [GBX_PORT_IN_USE]', '  try:   another [GBX_BUG]'])).toBe(
+      'GBX_PORT_IN_USE',
+    );
+    expect(findErrorCode(['the error: x [GBX_BUG]', ''])).toBeUndefined();
+  });
+});
 
 describe('parseLogLine()', () => {
   it('is undefined for what is no line of the log', () => {

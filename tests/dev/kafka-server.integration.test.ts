@@ -53,6 +53,16 @@ describe('openKafka()', () => {
     }
   });
 
+  it('does not take another broker for its own', async () => {
+    await using other = await openKafka({ dataDir: join(dir, 'other'), cacheDir: userCacheDir() });
+    await expect(open({ port: other.ports.plaintext })).rejects.toMatchObject({
+      code: 'GBX_LOCAL_STACK',
+      message: expect.stringContaining('Address already in use'),
+    });
+    await using beside = await openKafka({ dataDir: dir, cacheDir: userCacheDir(), preferredPort: other.ports.plaintext });
+    expect((await listTopics(beside)).clusterId).not.toBe((await listTopics(other)).clusterId);
+  });
+
   it('finds its data again on other ports after a stop, and on the same port soon after kill -9', async () => {
     let before: Awaited<ReturnType<typeof listTopics>>;
     let port: number;

@@ -32,6 +32,12 @@ describe('openPostgres()', () => {
     await expect(query(server, 'select 1', 'wrong')).rejects.toMatchObject({ code: '28P01' });
   });
 
+  it('does not take another server for its own', async () => {
+    await using other = await open(join(dir, 'other'));
+    const onItsPort = openPostgres({ dataDir: join(dir, 'pg'), password: 'right', port: other.port });
+    await expect(onItsPort).rejects.toMatchObject({ code: 'GBX_LOCAL_STACK', message: expect.stringContaining('Address already in use') });
+  });
+
   it('keeps its data and the Redshift shims after a stop and after kill -9', async () => {
     {
       await using first = await open();

@@ -109,7 +109,10 @@ async function createBroker(plan: ClusterPlan, id: number, proxied: boolean): Pr
   const start = async (): Promise<void> => {
     running = await runBroker(plan, dataDir);
     const { exited } = running;
-    const ready = eventually(`broker ${id}`, () => isKafkaReady(port), { timeoutMs: START_MS_MAX, intervalMs: 50 });
+    const ready = eventually(`broker ${id}`, () => isKafkaReady(port, { clusterId: plan.clusterId }), {
+      timeoutMs: START_MS_MAX,
+      intervalMs: 50,
+    });
     const ended = exited.then(({ code }) => {
       throw new Error(`broker ${id} ended with code ${code}: see ${join(dataDir, 'kafka.log')}`);
     });

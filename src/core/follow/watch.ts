@@ -1,7 +1,7 @@
 // Watches the way of exposures by three witnesses: the log lines of serve and consume, the topic itself, and the table
 // itself. Used by `gbx dev`. What one witness cannot say is not shown; nothing here ever stops the pipeline.
 import { type Clock, untilAborted } from '../clock.ts';
-import { asGbxError } from '../errors.ts';
+import { asGbxError, ERROR_CODES } from '../errors.ts';
 import type { ReadExposures } from '../exposure/stored.ts';
 import type { Source } from '../load/ports.ts';
 import { followTopic } from './follow-topic.ts';
@@ -47,6 +47,9 @@ export interface Watch extends AsyncDisposable {
 
 const PLACED_WAIT_MS = 5_000;
 const TICK_MS = 1_000;
+/** To read the topic, with a pause between two. */
+const ATTEMPTS = 10;
+const PAUSE_MS = 1_000;
 
 export function openWatch(deps: WatchDeps): Watch {
   const { clock, screen } = deps;
@@ -58,7 +61,7 @@ export function openWatch(deps: WatchDeps): Watch {
   const placed = new Promise<void>((resolve) => {
     onPlaced = resolve;
   });
-  const following = followUntil(deps, { follower, onPlaced, signal }).catch((error: unknown) => {
+  const following = followPatiently(deps, { follower, onPlaced, signal }).catch((error: unknown) => {
     onPlaced();
     if (!signal.aborted) screen.note(`the way into Kafka is not shown: ${asGbxError(error).message}`);
   });
@@ -101,6 +104,20 @@ interface FollowOptions {
   readonly follower: Follower;
   readonly onPlaced: () => void;
   readonly signal: AbortSignal;
+}
+
+/** A coordinator that is still loading its group is no reason to show less for the rest of the day. */
+async function followPatiently(deps: WatchDeps, options: FollowOptions): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await followUntil(deps, options);
+      return;
+    } catch (error) {
+      const isOver = options.signal.aborted || attempt === ATTEMPTS;
+      if (isOver || ERROR_CODES[asGbxError(error).code].failure !== 'transient') throw error;
+      await deps.clock.sleep(PAUSE_MS, options.signal);
+    }
+  }
 }
 
 async function followUntil({ openSource }: WatchDeps, { follower, onPlaced, signal }: FollowOptions): Promise<void> {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { GbxError } from '../../../src/core/errors.ts';
 import type { WayStep } from '../../../src/core/follow/follower.ts';
 import { type Complaint, openWatch } from '../../../src/core/follow/watch.ts';
 import type { Source, SourceEvent } from '../../../src/core/load/ports.ts';
@@ -95,6 +96,25 @@ describe('openWatch()', () => {
     ]);
     await expect.poll(() => steps).toHaveLength(1);
     expect(steps[0]).toMatchObject({ kind: 'in-kafka', exposureId: 'k', partition: 1, offset: 40n });
+    await watch[Symbol.asyncDispose]();
+  });
+
+  it('reads the topic anew where Kafka was away, and says nothing of it', async () => {
+    const away = new GbxError('GBX_KAFKA_UNREACHABLE', 'the coordinator is loading');
+    const opened = [() => Promise.reject(away), () => Promise.resolve(fakeSource([]))];
+    const { watch, notes, clock } = setUp({ openSource: () => opened.shift()?.() ?? Promise.reject(new Error('opened too often')) });
+    await clock.advance(1_000);
+    await clock.advance(60_000);
+    expect(notes).toEqual([]);
+    expect(opened).toEqual([]);
+    await watch[Symbol.asyncDispose]();
+  });
+
+  it('says so once where Kafka stays away', async () => {
+    const away = new GbxError('GBX_KAFKA_UNREACHABLE', 'the coordinator is loading');
+    const { watch, notes, clock } = setUp({ openSource: () => Promise.reject(away) });
+    for (let second = 0; second < 60; second++) await clock.advance(1_000);
+    expect(notes).toEqual(['the way into Kafka is not shown: the coordinator is loading']);
     await watch[Symbol.asyncDispose]();
   });
 
