@@ -106,7 +106,7 @@ function assessPartition(sample: PartitionSample, samples: readonly LagSample[],
     lost: start !== undefined && position !== undefined && position < start ? Number(start - position) : 0,
     inPerSecond: rates.inPerSecond,
     outPerSecond: rates.outPerSecond,
-    etaSeconds: etaOf(lag, rates),
+    etaSeconds: etaOf(lag, rates, judgement.verdict),
     retentionShare: lag === undefined || held <= 0 ? undefined : Math.min(lag / held, 1),
     hotness: undefined,
   };
@@ -121,10 +121,15 @@ function lagOfNew({ start, end }: PartitionSample, { startFrom }: AssessOptions)
 const ETA_LAG_MIN = 100;
 const ETA_BAND = 1;
 
-function etaOf(lag: number | undefined, { inPerSecond, outPerSecond, slope }: Rates): number | undefined {
-  if (lag === undefined || lag <= ETA_LAG_MIN || slope === undefined || inPerSecond === undefined || outPerSecond === undefined)
-    return undefined;
-  return slope.perSecond < -ETA_BAND ? lag / -slope.perSecond : Number.POSITIVE_INFINITY;
+/** Nothing moves: whatever it did before, at this rate it never drains. */
+const STANDING: ReadonlySet<Verdict> = new Set(['STOP', 'STALL']);
+
+function etaOf(lag: number | undefined, { trendPerSecond }: Rates, verdict: Verdict): number | undefined {
+  if (lag === undefined || lag <= ETA_LAG_MIN) return undefined;
+  if (STANDING.has(verdict)) return Number.POSITIVE_INFINITY;
+  // A position that went back has no rate to go on from.
+  if (trendPerSecond === undefined || verdict === 'REWIND') return undefined;
+  return trendPerSecond < -ETA_BAND ? lag / -trendPerSecond : Number.POSITIVE_INFINITY;
 }
 
 const HOT_TIMES = 4;
@@ -181,10 +186,16 @@ function slowestEta(partitions: readonly PartitionReport[]): number | undefined 
   return etas.length === 0 ? undefined : Math.max(...etas);
 }
 
+/** Long enough for single ones not to make a rate of their own, short enough to tell now from before. */
+const GROWTH_MS = 120_000;
+
+/** Over the last two minutes, or since the last look before them: a burst of an hour ago says nothing of now. */
 function growthPerMinute(samples: readonly LagSample[]): number | undefined {
   const known = samples.filter(({ deadLetters }) => deadLetters.records !== undefined);
-  const [first, last] = [known[0], known.at(-1)];
-  if (first === undefined || last === undefined || last.elapsedMs <= first.elapsedMs) return undefined;
+  const last = known.at(-1);
+  if (last === undefined) return undefined;
+  const first = known.findLast(({ elapsedMs }) => last.elapsedMs - elapsedMs >= GROWTH_MS) ?? known[0];
+  if (first === undefined || last.elapsedMs <= first.elapsedMs) return undefined;
   const grown = (last.deadLetters.records ?? 0) - (first.deadLetters.records ?? 0);
   return (Math.max(grown, 0) * 60_000) / (last.elapsedMs - first.elapsedMs);
 }
