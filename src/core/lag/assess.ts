@@ -209,12 +209,22 @@ function warningsOf({ state, members, target, warehouse }: LagSample, partitions
   const idle = members.filter((member) => member.partitions.length === 0).length;
   if (members.length === 0) warnings.push(`the group ${target.group} is ${state}: it has no members`);
   else if (unowned > 0 && state === 'Stable') warnings.push(`${unowned} of ${partitions.length} partitions have no member`);
+  const ahead = partitions.filter(({ sample }) => isCommittedAhead(sample));
+  if (ahead.length > 0) warnings.push(`${namesOf(ahead)}: committed is ahead of the ledger, which lag counts from`);
   if (idle > 0 && state === 'Stable') warnings.push(`${idle} of ${members.length} members have no partition`);
   const near = partitions.filter(({ retentionShare, lag }) => (retentionShare ?? 0) >= RETENTION_SHARE_MAX && (lag ?? 0) > ETA_LAG_MIN);
   const expiring = near.filter(({ sample }) => (sample.start ?? 0n) > 0n);
   if (expiring.length > 0) {
-    const names = expiring.map(({ sample }) => `p${sample.partition}`).join(', ');
-    warnings.push(`${names}: most of what the log holds is not loaded, and it has begun to expire`);
+    warnings.push(`${namesOf(expiring)}: most of what the log holds is not loaded, and it has begun to expire`);
   }
   return warnings;
+}
+
+function namesOf(partitions: readonly PartitionReport[]): string {
+  return partitions.map(({ sample }) => `p${sample.partition}`).join(', ');
+}
+
+/** Not what has been committed since the ledger was read: that is where lag counts from then. */
+function isCommittedAhead({ by, loaded, committed, position }: PartitionSample): boolean {
+  return by === 'ledger' && loaded !== undefined && committed !== undefined && position === loaded && committed > loaded;
 }
