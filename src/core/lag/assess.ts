@@ -26,9 +26,12 @@ export interface PartitionReport extends Judgement {
 }
 
 export interface LagTotal {
-  /** Sum of the lags that are known; undefined where none is. */
+  /** Of all partitions; undefined where that of one is not known. */
   readonly lag: number | undefined;
+  /** Of those that are known; undefined where none is. */
+  readonly lagAtLeast: number | undefined;
   readonly groupLag: number | undefined;
+  readonly groupLagAtLeast: number | undefined;
   readonly lost: number;
   /** Of the worst partition; undefined where one that lags is not known. */
   readonly behindMs: number | undefined;
@@ -154,9 +157,13 @@ function totalOf(partitions: readonly PartitionReport[]): LagTotal {
     const higher = RANK.indexOf(one.severity) - RANK.indexOf(worst?.severity ?? 'ok');
     if (higher > 0 || (higher === 0 && (one.lag ?? 0) > (worst?.lag ?? 0))) worst = one;
   }
+  const lags = partitions.map(({ lag }) => lag);
+  const groupLags = partitions.map(({ groupLag }) => groupLag);
   return {
-    lag: sumOf(partitions.map(({ lag }) => lag)),
-    groupLag: sumOf(partitions.map(({ groupLag }) => groupLag)),
+    lag: wholeOf(lags),
+    lagAtLeast: sumOf(lags),
+    groupLag: wholeOf(groupLags),
+    groupLagAtLeast: sumOf(groupLags),
     lost: partitions.reduce((sum, { lost }) => sum + lost, 0),
     behindMs: worstBehind(partitions),
     inPerSecond: sumOf(partitions.map(({ inPerSecond }) => inPerSecond)),
@@ -166,6 +173,11 @@ function totalOf(partitions: readonly PartitionReport[]): LagTotal {
     severity: worst?.severity ?? 'none',
     worst: worst?.sample.partition,
   };
+}
+
+/** A part of it would pass for the whole. */
+function wholeOf(values: readonly (number | undefined)[]): number | undefined {
+  return values.includes(undefined) ? undefined : sumOf(values);
 }
 
 /** Of what is known; undefined where nothing is. */
@@ -202,13 +214,17 @@ function growthPerMinute(samples: readonly LagSample[]): number | undefined {
 
 const RETENTION_SHARE_MAX = 0.75;
 
-function warningsOf({ state, members, target, warehouse }: LagSample, partitions: readonly PartitionReport[]): readonly string[] {
+function warningsOf({ state, members, target, warehouse, gone }: LagSample, partitions: readonly PartitionReport[]): readonly string[] {
   const warnings: string[] = [];
   if (warehouse.kind === 'failed') warnings.push(`lag is by the group alone: ${warehouse.error.message}`);
   const unowned = partitions.filter(({ sample }) => sample.member === undefined).length;
   const idle = members.filter((member) => member.partitions.length === 0).length;
   if (members.length === 0) warnings.push(`the group ${target.group} is ${state}: it has no members`);
   else if (unowned > 0 && state === 'Stable') warnings.push(`${unowned} of ${partitions.length} partitions have no member`);
+  if (gone.length > 0) {
+    const names = gone.map((partition) => `p${partition}`).join(', ');
+    warnings.push(`${names}: in the ledger, but not in the topic ${target.topic}: it was made anew with fewer partitions`);
+  }
   const ahead = partitions.filter(({ sample }) => isCommittedAhead(sample));
   if (ahead.length > 0) warnings.push(`${namesOf(ahead)}: committed is ahead of the ledger, which lag counts from`);
   if (idle > 0 && state === 'Stable') warnings.push(`${idle} of ${members.length} members have no partition`);

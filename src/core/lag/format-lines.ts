@@ -126,7 +126,7 @@ export function formatPollLine({ sample, total, deadLetters, freshnessMs }: LagR
   const worst = total.worst === undefined || total.severity === 'ok' ? '' : ` p${total.worst}`;
   const parts = [
     new Date(sample.atMs).toISOString().slice(11, 19),
-    `lag=${total.lag ?? '-'}`,
+    `lag=${total.lag ?? (total.lagAtLeast === undefined ? '-' : `≥${total.lagAtLeast}`)}`,
     `behind=${formatAge(total.behindMs)}`,
     `in=${rate(total.inPerSecond)}`,
     `out=${rate(total.outPerSecond)}`,

@@ -85,6 +85,7 @@ export function createSampler(options: SamplerOptions): () => Promise<LagSample>
       state: group.state,
       members: group.members,
       partitions: timed.partitions,
+      gone: goneFrom(places, ledger, target),
       timestampType,
       deadLetters: {
         topic: target.deadLetterTopic,
@@ -207,6 +208,12 @@ async function addAges(partitions: readonly PartitionSample[], { logs, options, 
 function recordsOf(places: readonly LogPlace[] | undefined): number | undefined {
   if (places === undefined || places.some(({ start, end }) => start === undefined || end === undefined)) return undefined;
   return places.reduce((sum, { start, end }) => sum + Number((end ?? 0n) - (start ?? 0n)), 0);
+}
+
+/** The ledger outlives the topic: what was loaded of a partition that is there no more is no lag, and no secret either. */
+function goneFrom(places: readonly LogPlace[], ledger: readonly LedgerPosition[], { topic }: LagTarget): readonly number[] {
+  const rows = ledger.filter((row) => row.topic === topic && !places.some(({ partition }) => partition === row.partition));
+  return rows.map(({ partition }) => partition).sort((one, other) => one - other);
 }
 
 function sampleRetries(logs: LogAnswer, positions: Positions): SideTopicSample | undefined {

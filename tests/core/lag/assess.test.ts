@@ -38,7 +38,14 @@ describe('assessLag() with one sample', () => {
     const report = assessLag({ samples: [lagSample([{ position: 50n }, { end: undefined, start: undefined, error: 'x' }])] }, OPTIONS);
     expect(report.partitions[0]).toMatchObject({ inPerSecond: undefined, outPerSecond: undefined, etaSeconds: undefined });
     expect(report.partitions[1]).toMatchObject({ lag: undefined, verdict: 'ERROR' });
-    expect(report.total).toMatchObject({ lag: 50, behindMs: undefined, worst: 1 });
+    expect(report.total).toMatchObject({
+      lag: undefined,
+      lagAtLeast: 50,
+      groupLag: undefined,
+      groupLagAtLeast: 50,
+      behindMs: undefined,
+      worst: 1,
+    });
   });
 
   test('counts a partition that nobody has loaded by where it would start', () => {
@@ -199,7 +206,7 @@ describe('assessLag() with a window', () => {
 describe('assessLag() of the whole', () => {
   test('takes the worst verdict, and among equals the one with most lag', () => {
     const { total } = assessLag({ samples: [lagSample([{}, { position: 50n }, { position: 20n }])] }, OPTIONS);
-    expect(total).toMatchObject({ verdict: 'UNKNOWN', worst: 2, lag: 130 });
+    expect(total).toMatchObject({ verdict: 'UNKNOWN', worst: 2, lag: 130, lagAtLeast: 130, groupLag: 130 });
   });
 
   test('marks a partition far above the others as hot', () => {
@@ -219,6 +226,9 @@ describe('assessLag() of the whole', () => {
     expect(warnings(lagSample([{ member: undefined }], { members: [{ ...MEMBER, partitions: [] }] }))).toEqual([
       '1 of 1 partitions have no member',
       '1 of 1 members have no partition',
+    ]);
+    expect(warnings(lagSample([{}], { gone: [1, 2] }))).toEqual([
+      'p1, p2: in the ledger, but not in the topic t: it was made anew with fewer partitions',
     ]);
     const error = new GbxError('GBX_WAREHOUSE_UNREACHABLE', 'cannot read the ledger: away');
     expect(warnings(lagSample([{}], { warehouse: { kind: 'failed', error } }))[0]).toContain('by the group alone: cannot read the ledger');

@@ -150,6 +150,18 @@ describe('createSampler()', () => {
     expect(calls.indexOf('ledger')).toBeGreaterThan(calls.indexOf('group'));
   });
 
+  test('tells of what was loaded from partitions that the topic has no more, of this cluster', async () => {
+    const ledger = [
+      { nextOffset: 30n },
+      { partition: 2 },
+      { partition: 1 },
+      { partition: 3, clusterId: 'another' },
+      { partition: 4, topic: 'x' },
+    ];
+    const { gone, partitions } = await setUp({ ledger }).sampler();
+    expect({ gone, partitions: partitions.length }).toEqual({ gone: [1, 2], partitions: 1 });
+  });
+
   test('gives ages: none for what is loaded, that of the next record for what is not, unknown for the rest', async () => {
     const logs = new Map([['t', [place(0, 0n, 100n), place(1, 0n, 5n), { partition: 2, start: undefined, end: undefined, error: 'x' }]]]);
     const { partitions } = await setUp({
