@@ -6,6 +6,7 @@ import type { AssessOptions, LagReport } from '../core/lag/assess.ts';
 import { type Choice, choosePartitions, SORT_KEYS } from '../core/lag/choose.ts';
 import { toDocument } from '../core/lag/document.ts';
 import { explainPartition, explanationDocument, formatExplanation } from '../core/lag/explain.ts';
+import { formatDuration } from '../core/lag/format-duration.ts';
 import { formatCsv, formatPollLine, formatPrometheus } from '../core/lag/format-lines.ts';
 import { describeBreach, formatTable } from '../core/lag/format-table.ts';
 import { type Breach, findBreaches, hasLimits, type LagLimits } from '../core/lag/limits.ts';
@@ -94,14 +95,23 @@ async function showOnce(context: CommandContext, wishes: Wishes, deps: PollDeps)
 async function wait(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
   const { options } = context;
   const limits = hasLimits(wishes.limits) ? wishes.limits : { ...wishes.limits, lag: wishes.choice.allowedLag };
-  const { kind, report } = await runLagWait(deps, {
-    timeoutMs: numberOf(options['timeout']) ?? WAIT_TIMEOUT_MS,
+  const timeoutMs = numberOf(options['timeout']) ?? WAIT_TIMEOUT_MS;
+  const { kind, report, failure } = await runLagWait(deps, {
+    timeoutMs,
     stableForMs: numberOf(options['stableFor']) ?? WAIT_STABLE_MS,
     intervalMs: numberOf(options['interval']) ?? WAIT_INTERVAL_MS,
     isReached: (one) => findBreaches(one, limits).length === 0,
   });
-  show(context, wishes, { report, breaches: kind === 'reached' ? [] : findBreaches(report, limits) });
+  const isSeen = report !== undefined && failure === undefined;
+  if (kind === 'timeout' && !isSeen) throw waitedInVain(timeoutMs, failure);
+  if (isSeen) show(context, wishes, { report, breaches: kind === 'reached' ? [] : findBreaches(report, limits) });
   return kind === 'timeout' ? EXIT.timeout : EXIT.done;
+}
+
+/** For a broker, a group or a topic that did not come; what it was, the cause says. */
+function waitedInVain(timeoutMs: number, failure: GbxError | undefined): GbxError {
+  const why = failure?.message ?? 'Kafka has not answered yet';
+  return new GbxError('GBX_WAIT_OVER', `Waited ${formatDuration(timeoutMs)} in vain: ${why}`, { cause: failure });
 }
 
 /** One line a poll: for a pipe or a log. */

@@ -48,6 +48,7 @@ const TABLE = {
   GBX_TOPIC_MISSING: { exit: EXIT.config, failure: 'systemic', hint: 'create it: gbx migrate up' },
   GBX_GROUP_MISSING: { exit: EXIT.config, failure: 'fatal', hint: 'check GBX_CONSUMER_GROUP; a group is known once gbx consume has run' },
   GBX_LAG_UNKNOWN: { exit: EXIT.unavailable, failure: 'fatal', hint: 'try again; see what is not known: gbx lag --wide' },
+  GBX_WAIT_OVER: { exit: EXIT.timeout, failure: 'fatal', hint: 'mend what was in the way, or wait for longer: --timeout' },
   GBX_TOPIC_CHANGED: {
     exit: EXIT.config,
     failure: 'fatal',

@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type Env, openPipeline, type Pipeline } from '../support/pipeline.ts';
 import { startGbx } from '../support/process.ts';
+import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { commitOffsets, writeRecords } from '../support/topic-log.ts';
 
 interface Answer {
@@ -157,6 +158,29 @@ describe('gbx lag with Kafka alone', () => {
     expect(stdout.match(/^ {2}\d\d:\d\d:\d\d\.\d{3} +1 +3 +2/gmu)?.length).toBe(5);
     const { code, stdout: report } = await lag(kafka, '--wait', '--timeout', '1s', '--json');
     expect({ code, ok: JSON.parse(report).ok }).toEqual({ code: 124, ok: false });
+  });
+
+  test('gives a wait up in time: against a broker that is frozen, and for a group or topic that does not come', async () => {
+    await using pipeline = await openPipeline({ partitions: 1 });
+    const { env } = withoutWarehouse(pipeline);
+    const [host = '', port = ''] = pipeline.brokers.split(':');
+    await using frozen = await openTcpProxy({ target: { host, port: Number(port) } });
+    frozen.blackHole();
+    const startedMs = performance.now();
+    const hung = await lag({ env: { ...env, KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${frozen.port}` } }, '--wait', '--timeout', '1s');
+    expect(hung).toMatchObject({
+      code: 124,
+      stdout: '',
+      stderr: expect.stringContaining('Waited 1s in vain: Kafka has not answered yet [GBX_WAIT_OVER]'),
+    });
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    expect(hung.stderr).not.toContain('held open');
+    const group = await lag({ env }, '--wait', '--timeout', '2s', '--json');
+    expect(group.code).toBe(124);
+    expect(JSON.parse(group.stdout)).toMatchObject({
+      error: { code: 'GBX_WAIT_OVER', exitCode: 124, message: expect.stringContaining('knows no group') },
+    });
+    expect(await lag({ env }, '--wait', '--timeout', '2s', '--topic', `none-${randomUUID()}`)).toMatchObject({ code: 124 });
   });
 
   test('prints one line a look while it watches', async () => {
