@@ -4,12 +4,13 @@ import { asGbxError, EXIT, GbxError } from '../core/errors.ts';
 import { assertLagFlags } from '../core/lag/assert-flags.ts';
 import type { AssessOptions, LagReport } from '../core/lag/assess.ts';
 import { type Choice, choosePartitions, SORT_KEYS } from '../core/lag/choose.ts';
-import { toDocument } from '../core/lag/document.ts';
+import { breachesDocument, toDocument } from '../core/lag/document.ts';
 import { explainPartition, explanationDocument, formatExplanation } from '../core/lag/explain.ts';
 import { formatDuration } from '../core/lag/format-duration.ts';
 import { formatCsv, formatPollLine, formatPrometheus } from '../core/lag/format-lines.ts';
 import { describeBreach, formatTable } from '../core/lag/format-table.ts';
 import { type Breach, findBreaches, hasLimits, type LagLimits } from '../core/lag/limits.ts';
+import { createPacer } from '../core/lag/pacer.ts';
 import { type PollDeps, runLagWait, runLagWatch, takeReport } from '../core/lag/poll.ts';
 import { createSampler } from '../core/lag/read-sample.ts';
 import type { LagSource, LagWarehouse } from '../core/lag/sample.ts';
@@ -86,9 +87,9 @@ async function openWarehouse(context: CommandContext, { by, limits }: Wishes): P
 
 async function showOnce(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
   const report = await takeReport(deps, { sampleMs: wishes.sampleMs });
-  if (wishes.explain !== undefined) return showExplanation(context, { report, wishes, window: deps.window });
   const breaches = findBreaches(report, wishes.limits);
-  show(context, wishes, { report, breaches });
+  if (wishes.explain === undefined) show(context, wishes, { report, breaches });
+  else showExplanation(context, wishes, { report, breaches, window: deps.window });
   return breaches.length > 0 ? EXIT.no : EXIT.done;
 }
 
@@ -118,10 +119,11 @@ function waitedInVain(timeoutMs: number, failure: GbxError | undefined): GbxErro
 async function watchInLines(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
   const { stdout, stderr, clock, signal } = context;
   const lined = { ...wishes, form: wishes.form === 'json' ? 'ndjson' : wishes.form } as const;
+  const { pause } = createPacer({ intervalMs: wishes.intervalMs, clock, signal });
   await runLagWatch(deps, {
-    pause: () => clock.sleep(wishes.intervalMs, signal),
+    pause,
     onReport: (report) => {
-      if (wishes.form === 'table') stdout.write(formatPollLine(report));
+      if (wishes.form === 'table') stdout.write(formatPollLine(report, breachesOf(report, wishes.limits)));
       else show(context, lined, { report, breaches: findBreaches(report, wishes.limits) });
     },
     onFailure: (error) => stderr.write(`gbx: ${error.message} [${error.code}]: looking again\n`),
@@ -207,24 +209,18 @@ function show({ stdout, options }: CommandContext, { form, choice }: Wishes, { r
   }
 }
 
-interface Explained {
-  readonly report: LagReport;
-  readonly wishes: Wishes;
+interface Explained extends Shown {
   readonly window: LagWindow;
 }
 
-function showExplanation({ stdout }: CommandContext, { report, wishes, window }: Explained): number {
-  const partition = wishes.explain ?? 0;
-  const explanation = explainPartition(partition, { report, samples: window.samples, options: wishes.assess });
+function showExplanation({ stdout }: CommandContext, { explain = 0, form, assess }: Wishes, { report, breaches, window }: Explained): void {
+  const explanation = explainPartition(explain, { report, samples: window.samples, options: assess });
   if (explanation === undefined) {
-    throw new GbxError(
-      'GBX_USAGE',
-      `--explain ${partition}: ${report.sample.target.topic} has partitions 0 to ${report.partitions.length - 1}`,
-    );
+    const { topic } = report.sample.target;
+    throw new GbxError('GBX_USAGE', `--explain ${explain}: ${topic} has partitions 0 to ${report.partitions.length - 1}`);
   }
-  const isText = wishes.form === 'table';
-  stdout.write(isText ? formatExplanation(explanation, report) : `${JSON.stringify(explanationDocument(explanation))}\n`);
-  return EXIT.done;
+  if (form === 'table') stdout.write(formatExplanation(explanation, report) + breaches.map((one) => `✗ ${describeBreach(one)}\n`).join(''));
+  else stdout.write(`${JSON.stringify({ ...explanationDocument(explanation), ...breachesDocument(breaches) })}\n`);
 }
 
 function readWishes({ options, config }: CommandContext): Wishes {

@@ -155,6 +155,17 @@ describe('gbx lag with Kafka alone', () => {
     expect(await codes('--fail-on', 'error', '--sample', '2s', '--stall-after', '1s')).toBe(1);
     const { stdout } = await lag(kafka, '--sample', '2s', '--stall-after', '1s', '--explain', '0');
     expect(stdout).toMatch(/p0: ■ STOP\n {2}because it has lag and has not moved for/u);
+    expect(await lag(kafka, '--explain', '0', '--max-lag', '1')).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^✗ --max-lag 1: 2$/mu),
+    });
+    const explained = await lag(kafka, '--explain', '0', '--max-lag', '1', '--json');
+    expect({ code: explained.code, ...JSON.parse(explained.stdout) }).toMatchObject({
+      code: 1,
+      ok: false,
+      breaches: [{ rule: 'max-lag', actual: 2 }],
+    });
+    expect(await codes('--explain', '0', '--max-lag', '2')).toBe(0);
     expect(stdout.match(/^ {2}\d\d:\d\d:\d\d\.\d{3} +1 +3 +2/gmu)?.length).toBe(5);
     const { code, stdout: report } = await lag(kafka, '--wait', '--timeout', '1s', '--json');
     expect({ code, ok: JSON.parse(report).ok }).toEqual({ code: 124, ok: false });
@@ -190,6 +201,15 @@ describe('gbx lag with Kafka alone', () => {
     await lines.line(/^\d\d:\d\d:\d\d lag=0 behind=0 in=0\/s out=0\/s dlq=0 OK$/u);
     lines.signal('SIGINT');
     expect((await lines.exit()).code).toBe(130);
+    await using broken = await startGbx(['lag', '--watch', '--interval', '100ms', '--max-lag-seconds', '5', '--max-dlq', '0'], {
+      cwd: tmpdir(),
+      env: withoutWarehouse(pipeline).env,
+    });
+    await broken.line(/ OK$/u);
+    await writeRecords({ brokers: pipeline.brokers, topic: pipeline.deadLetterTopic }, [{ partition: 0, key: 'k', value: 'v' }]);
+    await broken.line(/ OK ✗ --max-dlq 0: 1$/u);
+    broken.signal('SIGTERM');
+    await broken.exit();
     await using json = await startGbx(['lag', '--watch', '--interval', '100ms', '--json'], {
       cwd: tmpdir(),
       env: withoutWarehouse(pipeline).env,

@@ -120,8 +120,11 @@ function secondsOf(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : ms / 1000;
 }
 
-/** `14:10:03 lag=15805 behind=4m10s in=146/s out=92/s WARN`; what is not known is `-`. */
-export function formatPollLine({ sample, total, deadLetters, freshnessMs }: LagReport): string {
+/**
+ * `14:10:03 lag=15805 behind=4m10s in=146/s out=92/s WARN`; what is not known is `-`.
+ * @param breaches limits that are broken, one sentence each
+ */
+export function formatPollLine({ sample, total, deadLetters, freshnessMs }: LagReport, breaches: readonly string[]): string {
   const rate = (value: number | undefined): string => (value === undefined ? '-' : `${Math.round(value)}/s`);
   const worst = total.worst === undefined || total.severity === 'ok' ? '' : ` p${total.worst}`;
   const parts = [
@@ -133,6 +136,7 @@ export function formatPollLine({ sample, total, deadLetters, freshnessMs }: LagR
     `dlq=${deadLetters.records ?? '-'}`,
     ...(sample.warehouse.kind === 'read' ? [`fresh=${formatAge(freshnessMs)}`] : []),
     `${total.verdict}${worst}`,
+    ...breaches.map((text) => `✗ ${text}`),
   ];
   return `${parts.join(' ')}\n`;
 }

@@ -130,8 +130,10 @@ describe('the lines', () => {
   });
 
   test('of a watch say it in one', () => {
-    expect(formatPollLine(report)).toBe('12:00:11 lag=≥4644 behind=- in=66/s out=12/s dlq=42 fresh=23s LOST p3\n');
-    expect(formatPollLine(reportOf([lagSample([{}])]))).toBe('12:00:00 lag=0 behind=0 in=- out=- dlq=0 OK\n');
+    expect(formatPollLine(report, [])).toBe('12:00:11 lag=≥4644 behind=- in=66/s out=12/s dlq=42 fresh=23s LOST p3\n');
+    expect(formatPollLine(reportOf([lagSample([{}])]), ['--max-lag 5: 7', '--max-dlq 0: 1'])).toBe(
+      '12:00:00 lag=0 behind=0 in=- out=- dlq=0 OK ✗ --max-lag 5: 7 ✗ --max-dlq 0: 1\n',
+    );
   });
 });
 
