@@ -1,4 +1,5 @@
 // Child processes of the benchmark: each ends when we do, however that happens, and is ended by its own id.
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { systemClock } from '../src/core/clock.ts';
@@ -43,8 +44,15 @@ export interface Usage {
   readonly rssPeakBytes: number;
 }
 
-/** Of a process that runs; zeros where there is no /proc. */
+/** Of a process that runs; zeros where there is no /proc. @throws {Error} where it has ended: it has used more than nothing */
 export async function readUsage(pid: number): Promise<Usage> {
+  const usage = await peekUsage(pid);
+  if (usage.rssPeakBytes === 0 && existsSync('/proc/self/status')) throw new Error(`process ${pid} has ended: what it used is lost`);
+  return usage;
+}
+
+/** The same for who asks until it ends: zeros once it has. */
+export async function peekUsage(pid: number): Promise<Usage> {
   const [stat, status] = await Promise.all([readProc(`/proc/${pid}/stat`), readProc(`/proc/${pid}/status`)]);
   // The second field is the name in parentheses and may hold spaces: fields are counted after it.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');

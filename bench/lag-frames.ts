@@ -51,6 +51,7 @@ function sampleOf(nth: number): LagSample {
       state: 'Stable',
       members: [],
       partitions,
+      gone: [],
     },
     ...{ target: { group: 'g', topic: 't', deadLetterTopic: 'd', retryTopic: undefined }, timestampType: 'CreateTime', retries: undefined },
     ...{ deadLetters: { topic: 'd', records: nth, newestAgeMs: 5 }, warehouse: { kind: 'off' } },

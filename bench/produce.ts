@@ -2,7 +2,7 @@
 // even rate: does it keep its own time?
 import { openKeptProcess } from '../src/dev/kept-process.ts';
 import type { BareProducerInput, BareProducerResult } from './bare-producer.ts';
-import { cleanEnv, readUsage, runProgram } from './children.ts';
+import { cleanEnv, peekUsage, runProgram } from './children.ts';
 import { atLeast, below, type Goal, goalTable, ms, rate, spread, table, whole } from './markdown.ts';
 import { median, medianRun } from './median.ts';
 import type { BenchOptions } from './options.ts';
@@ -63,8 +63,8 @@ async function produce({ brokers, build, dir }: Stack, topic: string, args: read
     env: cleanEnv(),
     output: { onLine: (line, stream) => (stream === 'stdout' ? lines.push(line) : 0) },
   });
-  let usage = await readUsage(child.pid);
-  const watch = setInterval(() => void readUsage(child.pid).then((now) => (usage = now.rssPeakBytes > 0 ? now : usage)), 200);
+  let usage = await peekUsage(child.pid);
+  const watch = setInterval(() => void peekUsage(child.pid).then((now) => (usage = now.rssPeakBytes > 0 ? now : usage)), 200);
   const { code } = await child.exited;
   clearInterval(watch);
   const document = JSON.parse(lines.at(-1) ?? 'null') as ProduceDocument | null;

@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import { openKeptProcess } from '../src/dev/kept-process.ts';
 import type { CeilingKafkaInput } from './ceiling-kafka.ts';
-import { cleanEnv, readUsage, runProgram } from './children.ts';
+import { cleanEnv, peekUsage, runProgram } from './children.ts';
 import { settings } from './consume.ts';
 import { below, goalTable, rate, spread, table, whole } from './markdown.ts';
 import { median } from './median.ts';
@@ -100,7 +100,7 @@ async function replay(
   });
   let rssPeakBytes = 0;
   const sample = async (): Promise<void> => {
-    rssPeakBytes = Math.max(rssPeakBytes, (await readUsage(child.pid)).rssPeakBytes);
+    rssPeakBytes = Math.max(rssPeakBytes, (await peekUsage(child.pid)).rssPeakBytes);
   };
   const watch = setInterval(() => void sample(), SAMPLE_MS);
   const { code } = await child.exited;

@@ -3,7 +3,7 @@
 import { randomUUID } from 'node:crypto';
 import { systemClock } from '../src/core/clock.ts';
 import { openKeptProcess } from '../src/dev/kept-process.ts';
-import { cleanEnv, readUsage } from './children.ts';
+import { cleanEnv, peekUsage } from './children.ts';
 import { drainOnce, settings } from './consume.ts';
 import { below, goalTable, table, whole } from './markdown.ts';
 import type { BenchOptions } from './options.ts';
@@ -64,7 +64,7 @@ async function verifyOnce(
   });
   let [rssPeakBytes, cpuSeconds] = [0, 0];
   while (child.isRunning()) {
-    const usage = await readUsage(child.pid);
+    const usage = await peekUsage(child.pid);
     rssPeakBytes = Math.max(rssPeakBytes, usage.rssPeakBytes);
     cpuSeconds = Math.max(cpuSeconds, usage.cpuSeconds);
     await systemClock.sleep(SAMPLE_MS);

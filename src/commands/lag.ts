@@ -4,11 +4,13 @@ import { asGbxError, EXIT, GbxError } from '../core/errors.ts';
 import { assertLagFlags } from '../core/lag/assert-flags.ts';
 import type { AssessOptions, LagReport } from '../core/lag/assess.ts';
 import { type Choice, choosePartitions, SORT_KEYS } from '../core/lag/choose.ts';
-import { toDocument } from '../core/lag/document.ts';
+import { breachesDocument, toDocument } from '../core/lag/document.ts';
 import { explainPartition, explanationDocument, formatExplanation } from '../core/lag/explain.ts';
+import { formatDuration } from '../core/lag/format-duration.ts';
 import { formatCsv, formatPollLine, formatPrometheus } from '../core/lag/format-lines.ts';
 import { describeBreach, formatTable } from '../core/lag/format-table.ts';
 import { type Breach, findBreaches, hasLimits, type LagLimits } from '../core/lag/limits.ts';
+import { createPacer } from '../core/lag/pacer.ts';
 import { type PollDeps, runLagWait, runLagWatch, takeReport } from '../core/lag/poll.ts';
 import { createSampler } from '../core/lag/read-sample.ts';
 import type { LagSource, LagWarehouse } from '../core/lag/sample.ts';
@@ -85,33 +87,43 @@ async function openWarehouse(context: CommandContext, { by, limits }: Wishes): P
 
 async function showOnce(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
   const report = await takeReport(deps, { sampleMs: wishes.sampleMs });
-  if (wishes.explain !== undefined) return showExplanation(context, { report, wishes, window: deps.window });
   const breaches = findBreaches(report, wishes.limits);
-  show(context, wishes, { report, breaches });
+  if (wishes.explain === undefined) show(context, wishes, { report, breaches });
+  else showExplanation(context, wishes, { report, breaches, window: deps.window });
   return breaches.length > 0 ? EXIT.no : EXIT.done;
 }
 
 async function wait(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
   const { options } = context;
   const limits = hasLimits(wishes.limits) ? wishes.limits : { ...wishes.limits, lag: wishes.choice.allowedLag };
-  const { kind, report } = await runLagWait(deps, {
-    timeoutMs: numberOf(options['timeout']) ?? WAIT_TIMEOUT_MS,
+  const timeoutMs = numberOf(options['timeout']) ?? WAIT_TIMEOUT_MS;
+  const { kind, report, failure } = await runLagWait(deps, {
+    timeoutMs,
     stableForMs: numberOf(options['stableFor']) ?? WAIT_STABLE_MS,
     intervalMs: numberOf(options['interval']) ?? WAIT_INTERVAL_MS,
     isReached: (one) => findBreaches(one, limits).length === 0,
   });
-  show(context, wishes, { report, breaches: kind === 'reached' ? [] : findBreaches(report, limits) });
+  const isSeen = report !== undefined && failure === undefined;
+  if (kind === 'timeout' && !isSeen) throw waitedInVain(timeoutMs, failure);
+  if (isSeen) show(context, wishes, { report, breaches: kind === 'reached' ? [] : findBreaches(report, limits) });
   return kind === 'timeout' ? EXIT.timeout : EXIT.done;
+}
+
+/** For a broker, a group or a topic that did not come; what it was, the cause says. */
+function waitedInVain(timeoutMs: number, failure: GbxError | undefined): GbxError {
+  const why = failure?.message ?? 'Kafka has not answered yet';
+  return new GbxError('GBX_WAIT_OVER', `Waited ${formatDuration(timeoutMs)} in vain: ${why}`, { cause: failure });
 }
 
 /** One line a poll: for a pipe or a log. */
 async function watchInLines(context: CommandContext, wishes: Wishes, deps: PollDeps): Promise<number> {
   const { stdout, stderr, clock, signal } = context;
   const lined = { ...wishes, form: wishes.form === 'json' ? 'ndjson' : wishes.form } as const;
+  const { pause } = createPacer({ intervalMs: wishes.intervalMs, clock, signal });
   await runLagWatch(deps, {
-    pause: () => clock.sleep(wishes.intervalMs, signal),
+    pause,
     onReport: (report) => {
-      if (wishes.form === 'table') stdout.write(formatPollLine(report));
+      if (wishes.form === 'table') stdout.write(formatPollLine(report, breachesOf(report, wishes.limits)));
       else show(context, lined, { report, breaches: findBreaches(report, wishes.limits) });
     },
     onFailure: (error) => stderr.write(`gbx: ${error.message} [${error.code}]: looking again\n`),
@@ -197,24 +209,18 @@ function show({ stdout, options }: CommandContext, { form, choice }: Wishes, { r
   }
 }
 
-interface Explained {
-  readonly report: LagReport;
-  readonly wishes: Wishes;
+interface Explained extends Shown {
   readonly window: LagWindow;
 }
 
-function showExplanation({ stdout }: CommandContext, { report, wishes, window }: Explained): number {
-  const partition = wishes.explain ?? 0;
-  const explanation = explainPartition(partition, { report, samples: window.samples, options: wishes.assess });
+function showExplanation({ stdout }: CommandContext, { explain = 0, form, assess }: Wishes, { report, breaches, window }: Explained): void {
+  const explanation = explainPartition(explain, { report, samples: window.samples, options: assess });
   if (explanation === undefined) {
-    throw new GbxError(
-      'GBX_USAGE',
-      `--explain ${partition}: ${report.sample.target.topic} has partitions 0 to ${report.partitions.length - 1}`,
-    );
+    const { topic } = report.sample.target;
+    throw new GbxError('GBX_USAGE', `--explain ${explain}: ${topic} has partitions 0 to ${report.partitions.length - 1}`);
   }
-  const isText = wishes.form === 'table';
-  stdout.write(isText ? formatExplanation(explanation, report) : `${JSON.stringify(explanationDocument(explanation))}\n`);
-  return EXIT.done;
+  if (form === 'table') stdout.write(formatExplanation(explanation, report) + breaches.map((one) => `✗ ${describeBreach(one)}\n`).join(''));
+  else stdout.write(`${JSON.stringify({ ...explanationDocument(explanation), ...breachesDocument(breaches) })}\n`);
 }
 
 function readWishes({ options, config }: CommandContext): Wishes {

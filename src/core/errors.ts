@@ -53,6 +53,7 @@ const TABLE = {
     failure: 'systemic',
     hint: 'stop what else consumes with this group, or choose another name: GBX_CONSUMER_GROUP',
   },
+  GBX_WAIT_OVER: { exit: EXIT.timeout, failure: 'fatal', hint: 'mend what was in the way, or wait for longer: --timeout' },
   GBX_TOPIC_CHANGED: {
     exit: EXIT.config,
     failure: 'fatal',

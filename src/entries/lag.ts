@@ -8,9 +8,17 @@ export const lag: CommandEntry = {
   description:
     'By the ledger where the warehouse is configured, else by the consumer group. Exit 0: within the limits given; 1: beyond one; 69, 77, 78: it cannot be told; 124: --wait ran out of time.',
   options: [
-    { flags: '--sample <time>', type: 'duration', about: 'Look for this long, for rates, ETA and all verdicts; without it once.' },
+    {
+      flags: '--sample <time>',
+      type: 'duration',
+      about: 'Look for this long, for rates; WARN, DRAIN and ETA need over three flushes. Without it once.',
+    },
     { flags: '-w, --watch', about: 'Look again and again, until a signal; on a terminal as a live view, which q leaves.' },
-    { flags: '--interval <time>', type: 'duration', about: 'Pause between two looks: with --watch (2s) or --wait (500ms).' },
+    {
+      flags: '--interval <time>',
+      type: 'duration',
+      about: 'Pause between two looks: with --watch (2s) or --wait (500ms); 100ms at least.',
+    },
     { flags: '--explain <partition>', type: 'count', about: 'Show the samples of a partition, and the rule behind its verdict.' },
     { flags: '--by <what>', choices: ['ledger', 'group'], about: 'Count from the ledger, or from the committed offsets of the group.' },
     { flags: '--max-lag <records>', type: 'count', about: 'Exit 1 when more records than this are not loaded.' },

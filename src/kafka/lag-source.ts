@@ -72,19 +72,25 @@ export function openLagSource(connection: KafkaConnection, target: LagTarget): L
   const offsets = createOffsetLister({ cluster, clock, metadataNow, refresh });
   const context: Context = { cluster, target, clock, offsets };
 
+  let underWay = 0;
   async function ask<T>(doing: string, work: () => Promise<T>): Promise<T> {
     const late = (): Error =>
       new GbxError('GBX_KAFKA_UNREACHABLE', `Cannot ${doing} as ${connection.brokers.join(', ')} did not answer in time`);
+    underWay++;
     try {
       return await withDeadline(work(), { clock, ms: ANSWER_MS_MAX, late });
     } catch (error) {
       known = undefined;
       coordinator = undefined;
       throw withRights(client.translate(error, doing, 'GBX_KAFKA_UNREACHABLE'), error);
+    } finally {
+      underWay--;
     }
   }
 
   async function close(): Promise<void> {
+    // Nobody waits for that answer any more: kafkajs would, before it lets go of the connection.
+    if (underWay > 0) client.close();
     const late = (): Error => new Error('slow to close');
     await withDeadline(cluster.close(), { clock, ms: CONNECTION_TIMEOUT_MS, late }).catch(() => undefined);
     client.close();

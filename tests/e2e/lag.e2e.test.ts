@@ -8,6 +8,7 @@ import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { type Env, openPipeline, type Pipeline } from '../support/pipeline.ts';
 import { startGbx } from '../support/process.ts';
+import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { commitOffsets, writeRecords } from '../support/topic-log.ts';
 
 interface Answer {
@@ -154,9 +155,43 @@ describe('gbx lag with Kafka alone', () => {
     expect(await codes('--fail-on', 'error', '--sample', '2s', '--stall-after', '1s')).toBe(1);
     const { stdout } = await lag(kafka, '--sample', '2s', '--stall-after', '1s', '--explain', '0');
     expect(stdout).toMatch(/p0: ■ STOP\n {2}because it has lag and has not moved for/u);
+    expect(await lag(kafka, '--explain', '0', '--max-lag', '1')).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^✗ --max-lag 1: 2$/mu),
+    });
+    const explained = await lag(kafka, '--explain', '0', '--max-lag', '1', '--json');
+    expect({ code: explained.code, ...JSON.parse(explained.stdout) }).toMatchObject({
+      code: 1,
+      ok: false,
+      breaches: [{ rule: 'max-lag', actual: 2 }],
+    });
+    expect(await codes('--explain', '0', '--max-lag', '2')).toBe(0);
     expect(stdout.match(/^ {2}\d\d:\d\d:\d\d\.\d{3} +1 +3 +2/gmu)?.length).toBe(5);
     const { code, stdout: report } = await lag(kafka, '--wait', '--timeout', '1s', '--json');
     expect({ code, ok: JSON.parse(report).ok }).toEqual({ code: 124, ok: false });
+  });
+
+  test('gives a wait up in time: against a broker that is frozen, and for a group or topic that does not come', async () => {
+    await using pipeline = await openPipeline({ partitions: 1 });
+    const { env } = withoutWarehouse(pipeline);
+    const [host = '', port = ''] = pipeline.brokers.split(':');
+    await using frozen = await openTcpProxy({ target: { host, port: Number(port) } });
+    frozen.blackHole();
+    const startedMs = performance.now();
+    const hung = await lag({ env: { ...env, KAFKA_BOOTSTRAP_SERVERS: `127.0.0.1:${frozen.port}` } }, '--wait', '--timeout', '1s');
+    expect(hung).toMatchObject({
+      code: 124,
+      stdout: '',
+      stderr: expect.stringContaining('Waited 1s in vain: Kafka has not answered yet [GBX_WAIT_OVER]'),
+    });
+    expect(performance.now() - startedMs).toBeLessThan(5_000);
+    expect(hung.stderr).not.toContain('held open');
+    const group = await lag({ env }, '--wait', '--timeout', '2s', '--json');
+    expect(group.code).toBe(124);
+    expect(JSON.parse(group.stdout)).toMatchObject({
+      error: { code: 'GBX_WAIT_OVER', exitCode: 124, message: expect.stringContaining('knows no group') },
+    });
+    expect(await lag({ env }, '--wait', '--timeout', '2s', '--topic', `none-${randomUUID()}`)).toMatchObject({ code: 124 });
   });
 
   test('prints one line a look while it watches', async () => {
@@ -166,6 +201,15 @@ describe('gbx lag with Kafka alone', () => {
     await lines.line(/^\d\d:\d\d:\d\d lag=0 behind=0 in=0\/s out=0\/s dlq=0 OK$/u);
     lines.signal('SIGINT');
     expect((await lines.exit()).code).toBe(130);
+    await using broken = await startGbx(['lag', '--watch', '--interval', '100ms', '--max-lag-seconds', '5', '--max-dlq', '0'], {
+      cwd: tmpdir(),
+      env: withoutWarehouse(pipeline).env,
+    });
+    await broken.line(/ OK$/u);
+    await writeRecords({ brokers: pipeline.brokers, topic: pipeline.deadLetterTopic }, [{ partition: 0, key: 'k', value: 'v' }]);
+    await broken.line(/ OK ✗ --max-dlq 0: 1$/u);
+    broken.signal('SIGTERM');
+    await broken.exit();
     await using json = await startGbx(['lag', '--watch', '--interval', '100ms', '--json'], {
       cwd: tmpdir(),
       env: withoutWarehouse(pipeline).env,

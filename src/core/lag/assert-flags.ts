@@ -9,8 +9,21 @@ const BELONGS = [
   { flag: '--stable-for', name: 'stableFor', to: ['wait'] },
 ] as const;
 
+/** What only chooses and lays out the lines of a table, or of CSV. */
+const LAYOUT = [
+  { flag: '--only-lagging', isGiven: ({ onlyLagging }: Options) => onlyLagging === true },
+  { flag: '--sort', isGiven: ({ sort }: Options) => sort !== undefined && sort !== 'partition' },
+  { flag: '--reverse', isGiven: ({ reverse }: Options) => reverse === true },
+  { flag: '--no-headers', isGiven: ({ headers }: Options) => headers === false },
+] as const;
+
+/** Brokers and warehouse are people's, too. Milliseconds. */
+const INTERVAL_MS_MIN = 100;
+
+type Options = Readonly<Record<string, unknown>>;
+
 /** @param options by camelCase name; what was not given is absent. @throws {GbxError} GBX_USAGE that names both */
-export function assertLagFlags(options: Readonly<Record<string, unknown>>): void {
+export function assertLagFlags(options: Options): void {
   const isGiven = (name: string): boolean => options[name] !== undefined;
   for (const { flag, name, to } of BELONGS) {
     if (!isGiven(name) || to.some(isGiven)) continue;
@@ -21,8 +34,15 @@ export function assertLagFlags(options: Readonly<Record<string, unknown>>): void
     if (isGiven('sample')) throw apart('--sample', `--${mode}`, `--${mode} looks again and again by itself`);
     if (isGiven('explain')) throw apart('--explain', `--${mode}`, 'it is about one look, or those of --sample');
   }
-  const { json, output } = options as { readonly json?: unknown; readonly output?: unknown };
-  if (json === true && (output === 'csv' || output === 'prometheus')) throw apart('--json', `--output ${output}`);
+  const { json, output, interval } = options;
+  if (typeof interval === 'number' && interval < INTERVAL_MS_MIN) {
+    throw new GbxError('GBX_USAGE', `Cannot look every ${interval} ms: --interval is ${INTERVAL_MS_MIN}ms or more`);
+  }
+  if (output !== 'csv' && output !== 'prometheus') return;
+  if (json === true) throw apart('--json', `--output ${output}`);
+  if (isGiven('explain')) throw apart('--explain', `--output ${output}`, 'it is text, or JSON');
+  const layout = output === 'prometheus' ? LAYOUT.find((one) => one.isGiven(options)) : undefined;
+  if (layout !== undefined) throw apart(layout.flag, '--output prometheus', 'it has a series a partition, in no order');
 }
 
 function apart(one: string, other: string, why?: string): GbxError {

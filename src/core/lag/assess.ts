@@ -26,9 +26,12 @@ export interface PartitionReport extends Judgement {
 }
 
 export interface LagTotal {
-  /** Sum of the lags that are known; undefined where none is. */
+  /** Of all partitions; undefined where that of one is not known. */
   readonly lag: number | undefined;
+  /** Of those that are known; undefined where none is. */
+  readonly lagAtLeast: number | undefined;
   readonly groupLag: number | undefined;
+  readonly groupLagAtLeast: number | undefined;
   readonly lost: number;
   /** Of the worst partition; undefined where one that lags is not known. */
   readonly behindMs: number | undefined;
@@ -106,7 +109,7 @@ function assessPartition(sample: PartitionSample, samples: readonly LagSample[],
     lost: start !== undefined && position !== undefined && position < start ? Number(start - position) : 0,
     inPerSecond: rates.inPerSecond,
     outPerSecond: rates.outPerSecond,
-    etaSeconds: etaOf(lag, rates),
+    etaSeconds: etaOf(lag, rates, judgement.verdict),
     retentionShare: lag === undefined || held <= 0 ? undefined : Math.min(lag / held, 1),
     hotness: undefined,
   };
@@ -121,10 +124,15 @@ function lagOfNew({ start, end }: PartitionSample, { startFrom }: AssessOptions)
 const ETA_LAG_MIN = 100;
 const ETA_BAND = 1;
 
-function etaOf(lag: number | undefined, { inPerSecond, outPerSecond, slope }: Rates): number | undefined {
-  if (lag === undefined || lag <= ETA_LAG_MIN || slope === undefined || inPerSecond === undefined || outPerSecond === undefined)
-    return undefined;
-  return slope.perSecond < -ETA_BAND ? lag / -slope.perSecond : Number.POSITIVE_INFINITY;
+/** Nothing moves: whatever it did before, at this rate it never drains. */
+const STANDING: ReadonlySet<Verdict> = new Set(['STOP', 'STALL']);
+
+function etaOf(lag: number | undefined, { trendPerSecond }: Rates, verdict: Verdict): number | undefined {
+  if (lag === undefined || lag <= ETA_LAG_MIN) return undefined;
+  if (STANDING.has(verdict)) return Number.POSITIVE_INFINITY;
+  // A position that went back has no rate to go on from.
+  if (trendPerSecond === undefined || verdict === 'REWIND') return undefined;
+  return trendPerSecond < -ETA_BAND ? lag / -trendPerSecond : Number.POSITIVE_INFINITY;
 }
 
 const HOT_TIMES = 4;
@@ -149,9 +157,13 @@ function totalOf(partitions: readonly PartitionReport[]): LagTotal {
     const higher = RANK.indexOf(one.severity) - RANK.indexOf(worst?.severity ?? 'ok');
     if (higher > 0 || (higher === 0 && (one.lag ?? 0) > (worst?.lag ?? 0))) worst = one;
   }
+  const lags = partitions.map(({ lag }) => lag);
+  const groupLags = partitions.map(({ groupLag }) => groupLag);
   return {
-    lag: sumOf(partitions.map(({ lag }) => lag)),
-    groupLag: sumOf(partitions.map(({ groupLag }) => groupLag)),
+    lag: wholeOf(lags),
+    lagAtLeast: sumOf(lags),
+    groupLag: wholeOf(groupLags),
+    groupLagAtLeast: sumOf(groupLags),
     lost: partitions.reduce((sum, { lost }) => sum + lost, 0),
     behindMs: worstBehind(partitions),
     inPerSecond: sumOf(partitions.map(({ inPerSecond }) => inPerSecond)),
@@ -161,6 +173,11 @@ function totalOf(partitions: readonly PartitionReport[]): LagTotal {
     severity: worst?.severity ?? 'none',
     worst: worst?.sample.partition,
   };
+}
+
+/** A part of it would pass for the whole. */
+function wholeOf(values: readonly (number | undefined)[]): number | undefined {
+  return values.includes(undefined) ? undefined : sumOf(values);
 }
 
 /** Of what is known; undefined where nothing is. */
@@ -181,29 +198,49 @@ function slowestEta(partitions: readonly PartitionReport[]): number | undefined 
   return etas.length === 0 ? undefined : Math.max(...etas);
 }
 
+/** Long enough for single ones not to make a rate of their own, short enough to tell now from before. */
+const GROWTH_MS = 120_000;
+
+/** Over the last two minutes, or since the last look before them: a burst of an hour ago says nothing of now. */
 function growthPerMinute(samples: readonly LagSample[]): number | undefined {
   const known = samples.filter(({ deadLetters }) => deadLetters.records !== undefined);
-  const [first, last] = [known[0], known.at(-1)];
-  if (first === undefined || last === undefined || last.elapsedMs <= first.elapsedMs) return undefined;
+  const last = known.at(-1);
+  if (last === undefined) return undefined;
+  const first = known.findLast(({ elapsedMs }) => last.elapsedMs - elapsedMs >= GROWTH_MS) ?? known[0];
+  if (first === undefined || last.elapsedMs <= first.elapsedMs) return undefined;
   const grown = (last.deadLetters.records ?? 0) - (first.deadLetters.records ?? 0);
   return (Math.max(grown, 0) * 60_000) / (last.elapsedMs - first.elapsedMs);
 }
 
 const RETENTION_SHARE_MAX = 0.75;
 
-function warningsOf({ state, members, target, warehouse }: LagSample, partitions: readonly PartitionReport[]): readonly string[] {
+function warningsOf({ state, members, target, warehouse, gone }: LagSample, partitions: readonly PartitionReport[]): readonly string[] {
   const warnings: string[] = [];
   if (warehouse.kind === 'failed') warnings.push(`lag is by the group alone: ${warehouse.error.message}`);
   const unowned = partitions.filter(({ sample }) => sample.member === undefined).length;
   const idle = members.filter((member) => member.partitions.length === 0).length;
   if (members.length === 0) warnings.push(`the group ${target.group} is ${state}: it has no members`);
   else if (unowned > 0 && state === 'Stable') warnings.push(`${unowned} of ${partitions.length} partitions have no member`);
+  if (gone.length > 0) {
+    const names = gone.map((partition) => `p${partition}`).join(', ');
+    warnings.push(`${names}: in the ledger, but not in the topic ${target.topic}: it was made anew with fewer partitions`);
+  }
+  const ahead = partitions.filter(({ sample }) => isCommittedAhead(sample));
+  if (ahead.length > 0) warnings.push(`${namesOf(ahead)}: committed is ahead of the ledger, which lag counts from`);
   if (idle > 0 && state === 'Stable') warnings.push(`${idle} of ${members.length} members have no partition`);
   const near = partitions.filter(({ retentionShare, lag }) => (retentionShare ?? 0) >= RETENTION_SHARE_MAX && (lag ?? 0) > ETA_LAG_MIN);
   const expiring = near.filter(({ sample }) => (sample.start ?? 0n) > 0n);
   if (expiring.length > 0) {
-    const names = expiring.map(({ sample }) => `p${sample.partition}`).join(', ');
-    warnings.push(`${names}: most of what the log holds is not loaded, and it has begun to expire`);
+    warnings.push(`${namesOf(expiring)}: most of what the log holds is not loaded, and it has begun to expire`);
   }
   return warnings;
+}
+
+function namesOf(partitions: readonly PartitionReport[]): string {
+  return partitions.map(({ sample }) => `p${sample.partition}`).join(', ');
+}
+
+/** Not what has been committed since the ledger was read: that is where lag counts from then. */
+function isCommittedAhead({ by, loaded, committed, position }: PartitionSample): boolean {
+  return by === 'ledger' && loaded !== undefined && committed !== undefined && position === loaded && committed > loaded;
 }

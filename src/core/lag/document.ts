@@ -21,8 +21,7 @@ export function toDocument(report: LagReport, { breaches, partitions }: Document
     schema: LAG_SCHEMA,
     at: new Date(sample.atMs).toISOString(),
     durationMs: round(sample.tookMs, 1),
-    ok: breaches.length === 0,
-    breaches: breaches.map(({ rule, limit, actual, partition }) => ({ rule, limit, actual: actual ?? null, partition: partition ?? null })),
+    ...breachesDocument(breaches),
     warnings: report.warnings,
     cluster: { id: sample.clusterId, brokers: sample.brokers },
     group: { name: sample.target.group, state: sample.state, members: sample.members.length },
@@ -51,6 +50,17 @@ export interface DocumentContext {
   readonly breaches: readonly Breach[];
   /** Those that are to be shown, in their order. */
   readonly partitions: readonly PartitionReport[];
+}
+
+/** Of a check; `gbx lag --explain` answers one too. */
+export function breachesDocument(breaches: readonly Breach[]): Json {
+  const found = breaches.map(({ rule, limit, actual, partition }) => ({
+    rule,
+    limit,
+    actual: actual ?? null,
+    partition: partition ?? null,
+  }));
+  return { ok: breaches.length === 0, breaches: found };
 }
 
 function toPartition(one: PartitionReport): Json {

@@ -120,19 +120,23 @@ function secondsOf(ms: number | undefined): number | undefined {
   return ms === undefined ? undefined : ms / 1000;
 }
 
-/** `14:10:03 lag=15805 behind=4m10s in=146/s out=92/s WARN`; what is not known is `-`. */
-export function formatPollLine({ sample, total, deadLetters, freshnessMs }: LagReport): string {
+/**
+ * `14:10:03 lag=15805 behind=4m10s in=146/s out=92/s WARN`; what is not known is `-`.
+ * @param breaches limits that are broken, one sentence each
+ */
+export function formatPollLine({ sample, total, deadLetters, freshnessMs }: LagReport, breaches: readonly string[]): string {
   const rate = (value: number | undefined): string => (value === undefined ? '-' : `${Math.round(value)}/s`);
   const worst = total.worst === undefined || total.severity === 'ok' ? '' : ` p${total.worst}`;
   const parts = [
     new Date(sample.atMs).toISOString().slice(11, 19),
-    `lag=${total.lag ?? '-'}`,
+    `lag=${total.lag ?? (total.lagAtLeast === undefined ? '-' : `≥${total.lagAtLeast}`)}`,
     `behind=${formatAge(total.behindMs)}`,
     `in=${rate(total.inPerSecond)}`,
     `out=${rate(total.outPerSecond)}`,
     `dlq=${deadLetters.records ?? '-'}`,
     ...(sample.warehouse.kind === 'read' ? [`fresh=${formatAge(freshnessMs)}`] : []),
     `${total.verdict}${worst}`,
+    ...breaches.map((text) => `✗ ${text}`),
   ];
   return `${parts.join(' ')}\n`;
 }

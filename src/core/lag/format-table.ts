@@ -49,11 +49,11 @@ export const LAG_COLUMNS: readonly LagColumn[] = [
   },
   { head: 'COMMITTED', cell: ({ sample }) => formatWhole(sample.committed), when: (all) => all.some(groupDiffers) },
   { head: 'END', cell: ({ sample }) => formatWhole(sample.end) },
-  { head: 'LAG', cell: ({ lag }) => formatWhole(lag), total: ({ total }) => formatWhole(total.lag) },
+  { head: 'LAG', cell: ({ lag }) => formatWhole(lag), total: ({ total }) => formatTotal(total.lag, total.lagAtLeast) },
   {
     head: 'GROUP-LAG',
     cell: ({ groupLag }) => formatWhole(groupLag),
-    total: ({ total }) => formatWhole(total.groupLag),
+    total: ({ total }) => formatTotal(total.groupLag, total.groupLagAtLeast),
     when: (all) => all.some(groupLagDiffers),
   },
   {
@@ -190,6 +190,11 @@ export function counted(count: number, noun: string): string {
 
 export function formatWhole(value: number | bigint | undefined): string {
   return value === undefined ? '-' : value.toLocaleString('en-US');
+}
+
+/** `≥ 1,200` where more may be: the lag of some partition is not known. */
+export function formatTotal(value: number | undefined, atLeast: number | undefined): string {
+  return value === undefined && atLeast !== undefined ? `≥ ${formatWhole(atLeast)}` : formatWhole(value);
 }
 
 function time(atMs: number): string {

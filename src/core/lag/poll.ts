@@ -52,36 +52,55 @@ export interface WaitOptions {
   readonly isReached: (report: LagReport) => boolean;
 }
 
-export type WaitOutcome = { readonly kind: 'reached' | 'timeout' | 'interrupted'; readonly report: LagReport };
+export interface WaitOutcome {
+  readonly kind: 'reached' | 'timeout' | 'interrupted';
+  /** The last; undefined where there was none. */
+  readonly report: LagReport | undefined;
+  /** What the last poll ended with, where it failed. */
+  readonly failure: GbxError | undefined;
+}
 
 /** What may come right while it is waited for: the consumer, its group or the topic may be on their way. */
 const MAY_COME: ReadonlySet<ErrorCode> = new Set(['GBX_GROUP_MISSING', 'GBX_TOPIC_MISSING', 'GBX_LAG_UNKNOWN']);
 
-/** @throws {GbxError} the last failure, where the time is over and nothing has answered since; at once what waiting does not mend */
-export async function runLagWait({ poll, window, assess, clock, signal }: PollDeps, options: WaitOptions): Promise<WaitOutcome> {
-  const startedMs = clock.elapsed();
+/** Ends when the time is over, also in the middle of a poll. @throws {GbxError} at once what waiting does not mend */
+export async function runLagWait(deps: PollDeps, options: WaitOptions): Promise<WaitOutcome> {
+  const { window, assess, clock, signal } = deps;
+  const endMs = clock.elapsed() + options.timeoutMs;
+  const leftMs = (): number => endMs - clock.elapsed();
   let since: number | undefined;
   let report: LagReport | undefined;
   let failure: GbxError | undefined;
-  for (;;) {
+  while (leftMs() > 0 && !signal.aborted) {
     try {
-      window.add(await poll());
+      const sample = await pollWithin(deps, leftMs());
+      if (sample === undefined) break;
+      window.add(sample);
       report = assessLag(window, assess);
       failure = undefined;
       const now = clock.elapsed();
       since = options.isReached(report) ? (since ?? now) : undefined;
-      if (since !== undefined && now - since >= options.stableForMs) return { kind: 'reached', report };
+      if (since !== undefined && now - since >= options.stableForMs) return { kind: 'reached', report, failure };
     } catch (error) {
       failure = asGbxError(error);
       since = undefined;
       if (failure.failure !== 'transient' && !MAY_COME.has(failure.code)) throw failure;
     }
-    const leftMs = startedMs + options.timeoutMs - clock.elapsed();
-    if (leftMs <= 0 || signal.aborted) {
-      if (failure !== undefined || report === undefined) throw failure ?? new RangeError('no poll was made');
-      return { kind: signal.aborted ? 'interrupted' : 'timeout', report };
-    }
-    await clock.sleep(Math.min(options.intervalMs, leftMs), signal);
+    await clock.sleep(Math.min(options.intervalMs, leftMs()), signal);
+  }
+  return { kind: signal.aborted ? 'interrupted' : 'timeout', report, failure };
+}
+
+/** Undefined where it takes longer, or at the signal: the poll itself goes on, its outcome unheard. */
+async function pollWithin({ poll, clock, signal }: PollDeps, ms: number): Promise<LagSample | undefined> {
+  const done = new AbortController();
+  const over = clock.sleep(ms, AbortSignal.any([signal, done.signal])).then(() => undefined);
+  const polled = poll();
+  polled.catch(() => undefined);
+  try {
+    return await Promise.race([polled, over]);
+  } finally {
+    done.abort();
   }
 }
 

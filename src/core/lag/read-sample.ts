@@ -43,18 +43,25 @@ interface WarehouseRead {
   readonly sample: WarehouseSample;
 }
 
+/** A reading of the warehouse, and what the group had committed right before. */
+interface Reading extends WarehouseRead {
+  readonly committed: GroupAnswer['committed'];
+}
+
 /** @returns takes one sample a call. Rejects with GBX_TOPIC_MISSING and GBX_GROUP_MISSING too, and what the source throws. */
 export function createSampler(options: SamplerOptions): () => Promise<LagSample> {
   const { source, target, clock } = options;
   const memory: TimeLagMemory = new Map();
   let timestampType: string | undefined;
-  let warehouseRead: WarehouseRead | undefined;
+  let reading: Reading | undefined;
 
   return async () => {
     const startedMs = clock.elapsed();
-    const isCarried = warehouseRead !== undefined && startedMs - warehouseRead.elapsedMs < options.warehouseEveryMs;
-    const [group, read] = await Promise.all([source.readGroup(), isCarried && warehouseRead ? warehouseRead : readWarehouse(options)]);
-    warehouseRead = read;
+    const carried = reading !== undefined && startedMs - reading.elapsedMs < options.warehouseEveryMs ? reading : undefined;
+    const group = await source.readGroup();
+    // In this order: the ledger moves before the group does, so a group that is ahead of it is none that moved in between.
+    const read = carried ?? { ...(await readWarehouse(options)), committed: group.committed };
+    reading = read;
     const logs = await source.readLogs();
     const atMs = clock.now();
     const elapsedMs = clock.elapsed();
@@ -62,7 +69,8 @@ export function createSampler(options: SamplerOptions): () => Promise<LagSample>
     if (places === undefined) throw new GbxError('GBX_TOPIC_MISSING', `There is no topic ${target.topic}`);
     const ledger = read.ledger.filter(({ clusterId }) => clusterId === group.clusterId);
     assertKnown(group, ledger, target);
-    const untimed = places.map((place) => samplePartition(place, { group, ledger, options, isCarried }));
+    const positions: Positions = { group, ledger, options, committedBefore: carried?.committed };
+    const untimed = places.map((place) => samplePartition(place, positions));
     const [type, timed] = options.isTimed
       ? await Promise.all([timestampType ?? source.timestampType(), addAges(untimed, { logs, options, nowMs: atMs, memory })])
       : [undefined, { partitions: untimed, deadLetterAgeMs: undefined }];
@@ -77,13 +85,14 @@ export function createSampler(options: SamplerOptions): () => Promise<LagSample>
       state: group.state,
       members: group.members,
       partitions: timed.partitions,
+      gone: goneFrom(places, ledger, target),
       timestampType,
       deadLetters: {
         topic: target.deadLetterTopic,
         records: recordsOf(logs.get(target.deadLetterTopic)),
         newestAgeMs: timed.deadLetterAgeMs,
       },
-      retries: sampleRetries(logs, { group, ledger, options, isCarried }),
+      retries: sampleRetries(logs, positions),
       warehouse: read.sample,
     };
   };
@@ -117,8 +126,8 @@ interface Positions {
   readonly group: GroupAnswer;
   readonly ledger: readonly LedgerPosition[];
   readonly options: SamplerOptions;
-  /** The ledger is as of an earlier poll. */
-  readonly isCarried: boolean;
+  /** Where the ledger is as of an earlier poll: what was committed then. */
+  readonly committedBefore: GroupAnswer['committed'] | undefined;
 }
 
 function samplePartition({ partition, start, end, error }: LogPlace, positions: Positions): PartitionSample {
@@ -147,10 +156,14 @@ interface Found {
   readonly row: LedgerPosition | undefined;
 }
 
-/** The group is told after the ledger: where the ledger is as of an earlier poll, the group may know of a later batch. */
-function positionOf({ committed, row }: Found, { options, isCarried }: Positions): Pick<PartitionSample, 'position' | 'by'> {
+/**
+ * The group is told after the ledger: where the ledger is as of an earlier poll, a commit since then may tell of a later batch.
+ * One that stood there before does not: the ledger knows better.
+ */
+function positionOf({ committed, row }: Found, { options, committedBefore }: Positions): Pick<PartitionSample, 'position' | 'by'> {
   if (options.by === 'group' || row === undefined) return { position: committed, by: 'group' };
-  const hasMoved = isCarried && committed !== undefined && committed > row.nextOffset;
+  const isNews = committedBefore !== undefined && committed !== committedBefore.get(row.topic)?.get(row.partition);
+  const hasMoved = isNews && committed !== undefined && committed > row.nextOffset;
   return { position: hasMoved ? committed : row.nextOffset, by: 'ledger' };
 }
 
@@ -195,6 +208,12 @@ async function addAges(partitions: readonly PartitionSample[], { logs, options, 
 function recordsOf(places: readonly LogPlace[] | undefined): number | undefined {
   if (places === undefined || places.some(({ start, end }) => start === undefined || end === undefined)) return undefined;
   return places.reduce((sum, { start, end }) => sum + Number((end ?? 0n) - (start ?? 0n)), 0);
+}
+
+/** The ledger outlives the topic: what was loaded of a partition that is there no more is no lag, and no secret either. */
+function goneFrom(places: readonly LogPlace[], ledger: readonly LedgerPosition[], { topic }: LagTarget): readonly number[] {
+  const rows = ledger.filter((row) => row.topic === topic && !places.some(({ partition }) => partition === row.partition));
+  return rows.map(({ partition }) => partition).sort((one, other) => one - other);
 }
 
 function sampleRetries(logs: LogAnswer, positions: Positions): SideTopicSample | undefined {

@@ -139,6 +139,8 @@ export interface LagSample {
   readonly state: GroupStateName;
   readonly members: readonly GroupMember[];
   readonly partitions: readonly PartitionSample[];
+  /** Partitions that the ledger knows and the topic has not. */
+  readonly gone: readonly number[];
   readonly timestampType: string | undefined;
   readonly deadLetters: SideTopicSample;
   /** Records that wait for another try; undefined where they go to the main topic, and count there. */

@@ -22,7 +22,7 @@ export function slowestStage(report: LagReport): SlowestStage {
     return { stage: 'dead letters', because: `${Math.round(deadLetters.perMinute ?? 0)} more a minute`, isTrouble: true };
   }
   const retries = sample.retries?.records ?? 0;
-  if (retries > 0 && retries >= (total.lag ?? 0)) {
+  if (retries > 0 && retries >= (total.lagAtLeast ?? 0)) {
     return { stage: 'retries', because: `${retries.toLocaleString('en-US')} wait for another try`, isTrouble: true };
   }
   if (freshnessMs !== undefined && total.behindMs !== undefined && freshnessMs - total.behindMs > UNEXPLAINED_MS) {
@@ -31,7 +31,7 @@ export function slowestStage(report: LagReport): SlowestStage {
   }
   if (total.inPerSecond === undefined) return { stage: 'unknown', because: 'one look does not tell', isTrouble: false };
   if (total.inPerSecond === 0) return { stage: 'accept', because: 'nothing comes in', isTrouble: false };
-  if (worst !== undefined && (total.lag ?? 0) > 0 && (total.behindMs ?? 0) > 0) {
+  if (worst !== undefined && (total.lagAtLeast ?? 0) > 0 && (total.behindMs ?? 0) > 0) {
     return { stage: 'load', because: `${formatDuration(total.behindMs ?? 0)} behind, and keeping up`, isTrouble: false };
   }
   return { stage: 'none', because: 'all keep up', isTrouble: false };

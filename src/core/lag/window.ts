@@ -75,14 +75,17 @@ export function readableFrom(position: bigint, start: bigint): bigint {
   return position;
 }
 
-/** Median time between two moves; undefined where fewer than two were seen. */
+/**
+ * Median time between two moves; undefined where fewer than two were seen. What was seen of old is thinned, which makes gaps
+ * longer than they were: it counts only for who has stood still ever since.
+ */
 export function gapOf(points: readonly Point[]): number | undefined {
-  const moves = points
-    .slice(-DENSE)
-    .filter(({ hasMoved }) => hasMoved)
-    .map(({ elapsedMs }) => elapsedMs);
-  const gaps = moves.slice(1).map((at, index) => at - (moves[index] ?? at));
-  return median(gaps);
+  return medianGap(points.slice(-DENSE)) ?? medianGap(points);
+}
+
+function medianGap(points: readonly Point[]): number | undefined {
+  const moves = points.filter(({ hasMoved }) => hasMoved);
+  return median(moves.slice(1).map(({ elapsedMs }, index) => elapsedMs - (moves[index]?.elapsedMs ?? elapsedMs)));
 }
 
 export function median(values: readonly number[]): number | undefined {
@@ -106,27 +109,41 @@ export function slopePerSecond(points: readonly Point[], value: (point: Point) =
 }
 
 const POINTS_MAX = 20;
+/** So many usual gaps without a move are a standstill, not the time between two flushes. */
+const GAPS_STANDING = 2;
 
 export interface Rates {
   readonly inPerSecond: number | undefined;
   readonly outPerSecond: number | undefined;
   /** Of the lag, and how many points it rests on; undefined with fewer than three. */
   readonly slope: { readonly perSecond: number; readonly points: number } | undefined;
+  /** The same with a present standstill counted in, which makes a lag that shrank grow: what a time to drain rests on. */
+  readonly trendPerSecond: number | undefined;
 }
 
 /**
  * A loader moves once a batch, so its lag is a saw: it is compared tooth by tooth, at the samples right behind a move. With
- * fewer than three moves seen, there is no telling whether it grows.
+ * fewer than three moves seen, there is no telling whether it grows. Who has stopped moves no more: then the time since counts.
  */
 export function ratesOf(points: readonly Point[]): Rates {
   const latest = points.slice(-POINTS_MAX);
   const moves = points.filter(({ hasMoved }) => hasMoved).slice(-POINTS_MAX);
-  const perSecond = moves.length >= 3 ? slopePerSecond(moves, ({ lag }) => lag) : undefined;
-  const out = slopePerSecond(moves.length >= 3 ? moves : latest, ({ position }) => position);
+  const isRhythmic = moves.length >= 3;
+  const sinceMove = [...moves, ...standstillOf(points, moves)];
+  const perSecond = isRhythmic ? slopePerSecond(moves, ({ lag }) => lag) : undefined;
+  const out = slopePerSecond(isRhythmic ? sinceMove : latest, ({ position }) => position);
   const came = slopePerSecond(latest, ({ end }) => end);
   return {
     inPerSecond: came === undefined ? undefined : Math.max(came, 0),
     outPerSecond: out === undefined ? undefined : Math.max(out, 0),
     slope: perSecond === undefined ? undefined : { perSecond, points: moves.length },
+    trendPerSecond: isRhythmic ? slopePerSecond(sinceMove, ({ lag }) => lag) : undefined,
   };
+}
+
+/** The last point, where the last move is longer ago than the rhythm explains. */
+function standstillOf(points: readonly Point[], moves: readonly Point[]): readonly Point[] {
+  const [last, lastMove, gapMs] = [points.at(-1), moves.at(-1), gapOf(points)];
+  if (last === undefined || lastMove === undefined || gapMs === undefined) return [];
+  return last.elapsedMs - lastMove.elapsedMs > GAPS_STANDING * gapMs ? [last] : [];
 }

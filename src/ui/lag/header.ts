@@ -2,7 +2,7 @@
 // wrong. Pure. Parts of a line go by priority where there is no room.
 import type { LagReport } from '../../core/lag/assess.ts';
 import { formatAge, formatDuration } from '../../core/lag/format-duration.ts';
-import { counted, formatEta, formatRate, formatWhole, GLYPHS } from '../../core/lag/format-table.ts';
+import { counted, formatEta, formatRate, formatTotal, formatWhole, GLYPHS } from '../../core/lag/format-table.ts';
 import { slowestStage } from '../../core/lag/slowest-stage.ts';
 import { greatest, sparkline } from './chart.ts';
 import { shownOf } from './gaze.ts';
@@ -91,7 +91,7 @@ function lagLine(state: LiveState, width: number): Line {
   return fitParts(
     [
       { line: plain(`${GLYPHS[total.verdict]}${total.verdict === 'UNKNOWN' ? '' : ` ${total.verdict}`}${worst}`, role), priority: 0 },
-      { line: [span('lag '), span(formatWhole(total.lag), 'strong'), ...arrow], priority: 0 },
+      { line: [span('lag '), span(formatTotal(total.lag, total.lagAtLeast), 'strong'), ...arrow], priority: 0 },
       { line: lags.length < 2 ? [] : plain(sparkline(lags, Math.min(lags.length, TREND_WIDTH)), 'info'), priority: 5 },
       { line: [span('behind '), span(formatAge(total.behindMs), 'strong')], priority: 1 },
       { line: [span('accepted '), span(`${formatRate(total.inPerSecond)}/s`, 'strong')], priority: 2 },

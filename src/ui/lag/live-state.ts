@@ -1,9 +1,9 @@
 // What the live view knows: the reports as they come, what has changed between them, and where the person looks. Pure: every
-// step makes a new state from the old one. look-reducer.ts has the keys; view-model.ts draws it.
+// step makes a new state from the old one. gaze.ts has what keys do to it; view-model.ts draws it.
 import type { LagReport } from '../../core/lag/assess.ts';
 import type { SortKey } from '../../core/lag/choose.ts';
 import { formatDuration } from '../../core/lag/format-duration.ts';
-import { counted } from '../../core/lag/format-table.ts';
+import { counted, formatTotal, formatWhole } from '../../core/lag/format-table.ts';
 import type { Verdict } from '../../core/lag/verdict.ts';
 import { groupChanges, type LiveEvent, type VerdictChange, verdictChanges } from './live-changes.ts';
 
@@ -161,15 +161,18 @@ export function formatSummary(state: LiveState, elapsedMs: number): string {
   const watched = formatDuration(elapsedMs - first.sample.elapsedMs);
   const stale = failure === undefined ? '' : `; stale ${formatDuration(elapsedMs - goodAtMs)}: ${failure.message}`;
   const failed = tally.failures === 0 ? '' : `, ${tally.failures} failed`;
-  const lag = (value: number | undefined): string => (value === undefined ? '-' : value.toLocaleString('en-US'));
   const behind = tally.behindMsMax === undefined ? '' : `, behind ${formatDuration(tally.behindMsMax)} at most`;
   const last = changes.slice(-3).map(({ atMs, partition, from, to }) => `${clock(atMs)} p${partition} ${from ?? '?'} → ${to}`);
   return [
     `gbx lag ${group} ${topic}: watched ${watched}, ${counted(tally.looks, 'look')}${failed}${stale}`,
-    `lag ${lag(first.total.lag)} → ${lag(now.report.total.lag)}, min ${lag(tally.lagMin)}, max ${lag(tally.lagMax)}${behind}`,
+    `lag ${totalLag(first)} → ${totalLag(now.report)}, min ${formatWhole(tally.lagMin)}, max ${formatWhole(tally.lagMax)}${behind}`,
     `${counted(tally.changes, 'verdict change')}${last.length === 0 ? '' : `, the last: ${last.join(', ')}`}`,
     '',
   ].join('\n');
+}
+
+function totalLag({ total }: LagReport): string {
+  return formatTotal(total.lag, total.lagAtLeast);
 }
 
 /** `HH:MM:SS`, UTC as everywhere else. */

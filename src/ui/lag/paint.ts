@@ -24,6 +24,7 @@ const ASCII: Readonly<Record<string, string>> = {
   '→': '>',
   '…': '~',
   '≤': '<',
+  '≥': '>',
   '×': 'x',
   '·': '.',
   '–': '-',

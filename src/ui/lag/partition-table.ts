@@ -1,7 +1,7 @@
 // The table of partitions for a width: the cells are those of `gbx lag` (core/lag/format-table.ts), with arrows and
 // sparklines; columns go by priority where there is no room. Pure.
 import type { LagReport, PartitionReport } from '../../core/lag/assess.ts';
-import { formatWhole, LAG_COLUMNS, type LagColumn } from '../../core/lag/format-table.ts';
+import { formatTotal, formatWhole, LAG_COLUMNS, type LagColumn } from '../../core/lag/format-table.ts';
 import { sparkline } from './chart.ts';
 import { shownOf, visiblePartitions } from './gaze.ts';
 import { clean, cut, type Line, pad, plain, span, widthOf } from './line.ts';
@@ -172,6 +172,8 @@ function lagColumn(state: LiveState): Column {
     if (lag === undefined || lagBefore === undefined || lag === lagBefore) return [span(text), span(' ')];
     return [span(text), lag > lagBefore ? span('↑', 'error') : span('↓', 'ok')];
   };
+  const { total } = report;
+  const isPartial = total.lag === undefined && !gaze.isDelta;
   const lagsBefore = lagsOf(before);
   const lagsFirst = lagsOf(first);
   return {
@@ -179,7 +181,7 @@ function lagColumn(state: LiveState): Column {
     isLeft: false,
     priority: PRIORITIES['LAG'] ?? 0,
     cell: ({ lag, sample: { partition } }) => cell(lag, lagsBefore.get(partition), lagsFirst.get(partition)),
-    total: cell(report.total.lag, before?.total.lag, first.total.lag),
+    total: isPartial ? [span(formatTotal(total.lag, total.lagAtLeast)), span(' ')] : cell(total.lag, before?.total.lag, first.total.lag),
   };
 }
 

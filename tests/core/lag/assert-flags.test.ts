@@ -28,13 +28,32 @@ describe('assertLagFlags()', () => {
     [{ explain: 0, wait: true }, 'Cannot take --explain and --wait together: it is about one look, or those of --sample'],
     [{ json: true, output: 'csv' }, 'Cannot take --json and --output csv together'],
     [{ json: true, output: 'prometheus' }, 'Cannot take --json and --output prometheus together'],
-  ])('refuses %j, which it would ignore', (options, message) => {
+    [{ explain: 0, output: 'csv' }, 'Cannot take --explain and --output csv together: it is text, or JSON'],
+    [{ explain: 0, output: 'prometheus' }, 'Cannot take --explain and --output prometheus together: it is text, or JSON'],
+    ...[
+      [{ onlyLagging: true }, '--only-lagging'],
+      [{ sort: 'lag' }, '--sort'],
+      [{ reverse: true }, '--reverse'],
+      [{ headers: false }, '--no-headers'],
+    ].map(
+      ([options, flag]) =>
+        [
+          { output: 'prometheus', ...(options as object) },
+          `Cannot take ${flag} and --output prometheus together: it has a series a partition, in no order`,
+        ] as const,
+    ),
+    [{ watch: true, interval: 0 }, 'Cannot look every 0 ms: --interval is 100ms or more'],
+    [{ wait: true, interval: 99 }, 'Cannot look every 99 ms: --interval is 100ms or more'],
+  ] as const)('refuses %j, which it would ignore', (options, message) => {
     expect(refusal(options)).toBe(message);
   });
 
   it.each([
     [{}],
-    [{ watch: true, interval: 500 }],
+    [{ watch: true, interval: 100 }],
+    [{ output: 'prometheus', headers: true }],
+    [{ output: 'csv', onlyLagging: true, sort: 'lag', reverse: true, headers: false }],
+    [{ output: 'ndjson', explain: 0 }],
     [{ wait: true, interval: 500, timeout: 60_000, stableFor: 0 }],
     [{ sample: 5_000, explain: 3 }],
     [{ json: true }],

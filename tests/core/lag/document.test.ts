@@ -91,6 +91,14 @@ describe('toDocument()', () => {
     });
   });
 
+  test('has no total where the lag of one partition is not known: a part of it would pass for all', () => {
+    expect(documentOf(growing)['total']).toMatchObject({ lag: null, groupLag: null });
+    expect(documentOf(growing.map((sample) => ({ ...sample, partitions: sample.partitions.slice(0, 2) })))['total']).toMatchObject({
+      lag: 4594,
+      groupLag: 4727,
+    });
+  });
+
   test('tells never from not known', () => {
     expect(documentOf(growing).partitions[0]).toMatchObject({ verdict: 'WARN', etaSeconds: null, neverDrains: true });
     expect(documentOf([lagSample([{ position: 1n }])]).partitions[0]).toMatchObject({ etaSeconds: null, neverDrains: false });
@@ -113,6 +121,8 @@ describe('the lines', () => {
   test('of Prometheus leave out what is not known', () => {
     const text = formatPrometheus(report);
     expect(text).toContain('gbx_lag_records{group="g",topic="t",partition="0"} 4594\n');
+    expect(text).not.toContain('gbx_lag_total_records');
+    expect(formatPrometheus(reportOf([lagSample([{ position: 90n }])]))).toContain('gbx_lag_total_records{group="g",topic="t"} 10\n');
     expect(text).toContain('gbx_lag_lost_records{group="g",topic="t",partition="3"} 30\n');
     expect(text).not.toContain('gbx_lag_records{group="g",topic="t",partition="2"}');
     expect(text).toContain('gbx_lag_dead_letters{topic="t.dlq"} 42\n');
@@ -120,8 +130,10 @@ describe('the lines', () => {
   });
 
   test('of a watch say it in one', () => {
-    expect(formatPollLine(report)).toBe('12:00:11 lag=4644 behind=- in=66/s out=12/s dlq=42 fresh=23s LOST p3\n');
-    expect(formatPollLine(reportOf([lagSample([{}])]))).toBe('12:00:00 lag=0 behind=0 in=- out=- dlq=0 OK\n');
+    expect(formatPollLine(report, [])).toBe('12:00:11 lag=≥4644 behind=- in=66/s out=12/s dlq=42 fresh=23s LOST p3\n');
+    expect(formatPollLine(reportOf([lagSample([{}])]), ['--max-lag 5: 7', '--max-dlq 0: 1'])).toBe(
+      '12:00:00 lag=0 behind=0 in=- out=- dlq=0 OK ✗ --max-lag 5: 7 ✗ --max-dlq 0: 1\n',
+    );
   });
 });
 
@@ -132,12 +144,12 @@ describe('formatTable()', () => {
   test('says it all, without colour', () => {
     expect(formatTable(report, options)).toMatchInlineSnapshot(`
       "g   Stable   1 member   t   broker b:9092   2026-01-15 12:00:11Z
-       PART  LEDGER  COMMITTED    END    LAG  GROUP-LAG  LOST  BEHIND  IN/s  OUT/s    ETA  STATE            MEMBER         ERROR
-          0   1,132        999  5,726  4,594      4,727     0   4m10s    66     12  never  ▲ WARN           gbx-consume
-          1       -        700    700      0          0     0       0     0      0      -  ● OK             say "hi", all
-          2       -        100      -      -          -     0       -     -      -      -  ✖ ERROR          -              LEADER_NOT_AVAILABLE
-          3       -         20    100     50         50    30       -     0      0      -  ✖ LOST           gbx-consume
-      total                            4,644      4,777    30       -    66     12  never  ✖ LOST worst p3
+       PART  LEDGER  COMMITTED    END      LAG  GROUP-LAG  LOST  BEHIND  IN/s  OUT/s    ETA  STATE            MEMBER         ERROR
+          0   1,132        999  5,726    4,594      4,727     0   4m10s    66     12  never  ▲ WARN           gbx-consume
+          1       -        700    700        0          0     0       0     0      0      -  ● OK             say "hi", all
+          2       -        100      -        -          -     0       -     -      -      -  ✖ ERROR          -              LEADER_NOT_AVAILABLE
+          3       -         20    100       50         50    30       -     0      0      -  ✖ LOST           gbx-consume
+      total                            ≥ 4,644    ≥ 4,777    30       -    66     12  never  ✖ LOST worst p3
       dead letters  t.dlq  42 records, newest 3m00s ago, +0/min
       retries       t.retry  3 waiting
       table         newest row 23s old, load delay p50 1.2s, p95 3.4s

@@ -44,6 +44,7 @@ describe('findBreaches()', () => {
   test('says no where what is known is too much already', () => {
     const partly = lagSample([{ start: undefined, end: undefined, error: 'x' }, { position: 70n }]);
     expect(rulesOf(partly, { lag: 29 })).toEqual(['max-lag 30']);
+    expect(() => rulesOf(partly, { lag: 30 })).toThrow(expect.objectContaining({ code: 'GBX_LAG_UNKNOWN' }));
   });
 
   test('finds each limit that is broken, and no other', () => {

@@ -1,15 +1,18 @@
 import { describe, expect, test } from 'vitest';
 import { GbxError } from '../../../src/core/errors.ts';
+import { assessLag } from '../../../src/core/lag/assess.ts';
 import { createSampler, type SamplerOptions } from '../../../src/core/lag/read-sample.ts';
 import type { GroupAnswer, LagSource, LagWarehouse, LedgerPosition, LogAnswer } from '../../../src/core/lag/sample.ts';
+import { createLagWindow } from '../../../src/core/lag/window.ts';
 import { manualClock } from '../../support/clock.ts';
-import { MEMBER } from './samples.ts';
+import { MEMBER, OPTIONS } from './samples.ts';
 
 const TARGET = { group: 'g', topic: 't', deadLetterTopic: 't.dlq', retryTopic: undefined };
 
 interface Setup extends Partial<Omit<SamplerOptions, 'source' | 'warehouse'>> {
   readonly group?: Partial<GroupAnswer>;
-  readonly committed?: readonly (readonly [number, bigint])[];
+  /** A function: the offset of partition 0, as it is when asked. */
+  readonly committed?: readonly (readonly [number, bigint])[] | (() => bigint);
   readonly logs?: LogAnswer;
   readonly ledger?: readonly Partial<LedgerPosition>[] | GbxError;
 }
@@ -26,13 +29,14 @@ function setUp({ group, committed = [[0, 40n]], logs = new Map([['t', [place(0, 
     brokers: ['b:1'],
     state: 'Stable',
     members: [MEMBER],
-    committed: new Map([['t', new Map(committed)]]),
+    committed: new Map(),
     ...group,
   };
   const source: LagSource = {
     readGroup: async () => {
       calls.push('group');
-      return answer;
+      const offsets = typeof committed === 'function' ? ([[0, committed()]] as const) : committed;
+      return { ...answer, committed: new Map([['t', new Map(offsets)]]) };
     },
     readLogs: async () => {
       calls.push('logs');
@@ -108,13 +112,54 @@ describe('createSampler()', () => {
   });
 
   test('spares the warehouse: between two looks the group tells what has moved', async () => {
-    const { sampler, calls, clock } = setUp({ ledger: [{ nextOffset: 30n }] });
+    let committed = 30n;
+    const { sampler, calls, clock } = setUp({ ledger: [{ nextOffset: 30n }], committed: () => committed });
     expect((await sampler()).partitions[0]?.position).toBe(30n);
     await clock.advance(9_000);
+    committed = 40n;
     expect((await sampler()).partitions[0]).toMatchObject({ position: 40n, by: 'ledger' });
     expect(calls.filter((name) => name === 'ledger')).toHaveLength(1);
     await clock.advance(2_000);
     expect((await sampler()).partitions[0]?.position).toBe(30n);
+    expect(calls.filter((name) => name === 'ledger')).toHaveLength(2);
+  });
+
+  test('does not take an offset for a move that was ahead of the ledger all along: that would be a REWIND with each reading', async () => {
+    let committed = 90n;
+    const { sampler, clock } = setUp({ ledger: [{ nextOffset: 30n }], committed: () => committed });
+    const window = createLagWindow();
+    for (let look = 0; look < 12; look++) {
+      window.add(await sampler());
+      await clock.advance(2_000);
+    }
+    const seen = window.samples.map(({ partitions }) => partitions[0]?.position);
+    expect(new Set(seen)).toEqual(new Set([30n]));
+    const { partitions, warnings } = assessLag(window, OPTIONS);
+    expect(partitions[0]?.verdict).not.toBe('REWIND');
+    expect(warnings).toContain('p0: committed is ahead of the ledger, which lag counts from');
+    // The loader has taken over, from the ledger on.
+    committed = 35n;
+    window.add(await sampler());
+    expect(window.last?.partitions[0]?.position).toBe(35n);
+    expect(assessLag(window, OPTIONS).warnings).not.toContainEqual(expect.stringContaining('ahead'));
+  });
+
+  test('asks the group before the ledger: a batch loaded in between is not taken for an offset that is ahead', async () => {
+    const { sampler, calls } = setUp({ ledger: [{}] });
+    await sampler();
+    expect(calls.indexOf('ledger')).toBeGreaterThan(calls.indexOf('group'));
+  });
+
+  test('tells of what was loaded from partitions that the topic has no more, of this cluster', async () => {
+    const ledger = [
+      { nextOffset: 30n },
+      { partition: 2 },
+      { partition: 1 },
+      { partition: 3, clusterId: 'another' },
+      { partition: 4, topic: 'x' },
+    ];
+    const { gone, partitions } = await setUp({ ledger }).sampler();
+    expect({ gone, partitions: partitions.length }).toEqual({ gone: [1, 2], partitions: 1 });
   });
 
   test('gives ages: none for what is loaded, that of the next record for what is not, unknown for the rest', async () => {

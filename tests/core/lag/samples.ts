@@ -42,6 +42,7 @@ export function lagSample(partitions: readonly Partial<PartitionSample>[], { sec
     state: 'Stable',
     members: [MEMBER],
     partitions: partitions.map((one, partition) => partitionSample({ partition, ...one })),
+    gone: [],
     timestampType: 'CreateTime',
     deadLetters: { topic: 't.dlq', records: 0, newestAgeMs: undefined },
     retries: undefined,

@@ -2,7 +2,7 @@ import { describe, expect, it, test } from 'vitest';
 import { helpReach } from '../../../src/ui/lag/help-page.ts';
 import { HELP_KEYS } from '../../../src/ui/lag/keys.ts';
 import { widthOf } from '../../../src/ui/lag/line.ts';
-import { type Gaze, type LiveState, withFailure } from '../../../src/ui/lag/live-state.ts';
+import { formatSummary, type Gaze, type LiveState, withFailure } from '../../../src/ui/lag/live-state.ts';
 import { paint } from '../../../src/ui/lag/paint.ts';
 import { layoutScreen, type Size } from '../../../src/ui/lag/view-model.ts';
 import { MEMBER } from '../../core/lag/samples.ts';
@@ -134,6 +134,18 @@ describe('layoutScreen()', () => {
     expect(text.find((line) => /^. {5,}0 /u.test(line))).toMatch(/ 10↑ +▁█ /u);
     expect(text.find((line) => /^ {6,}1 /u.test(line))).toMatch(/ 20↓ +█▄ /u);
     expect(text.find((line) => /^ {6,}2 /u.test(line))).toMatch(/ 7 {2,}██ /u);
+  });
+
+  test('says that more may lag than is known', () => {
+    const [sample] = samplesOf([[5_000, 40]]);
+    if (sample === undefined) throw new Error('no sample');
+    const [first, second] = sample.partitions;
+    const partitions = [first, { ...second, start: undefined, end: undefined, error: 'LEADER_NOT_AVAILABLE' }] as typeof sample.partitions;
+    const state = stateOf([{ ...sample, partitions }]);
+    const text = draw(state, { columns: 80, rows: 24 });
+    expect(text[1]).toContain('lag ≥ 5,000');
+    expect(text.find((line) => line.includes(' total'))).toContain('≥ 5,000');
+    expect(formatSummary(state, 0)).toContain('lag ≥ 5,000 → ≥ 5,000, min -, max -');
   });
 
   test('keeps the last good numbers when the broker is gone, and says how old they are and why', () => {
