@@ -50,7 +50,7 @@ export function kafkaChecks(deps: KafkaDeps): readonly Check[] {
   ];
 }
 
-function clusterChecks({ config, network, kafka }: KafkaDeps): readonly Check[] {
+function clusterChecks({ config, network, clock, kafka }: KafkaDeps): readonly Check[] {
   const check = (name: string, needs: readonly string[], ask: Check['ask']): Check => ({ id: `kafka.${name}`, area: 'kafka', needs, ask });
   const cluster = (signal: AbortSignal): Promise<ClusterFacts> => kafka().cluster(signal);
   return [
@@ -60,7 +60,7 @@ function clusterChecks({ config, network, kafka }: KafkaDeps): readonly Check[] 
     }),
     check('listeners', ['kafka.login'], async (signal) => {
       const { brokers } = await cluster(signal);
-      const dials = await Promise.all(brokers.map((broker) => tryDial(network, broker, signal)));
+      const dials = await Promise.all(brokers.map((broker) => tryDial({ network, clock }, broker, signal)));
       return judgeListeners(brokers, dials, kafka().seeds);
     }),
     check('topic', ['kafka.login'], async (signal) => judgePresence(await cluster(signal), config.kafkaTopic)),
