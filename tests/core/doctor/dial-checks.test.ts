@@ -115,10 +115,10 @@ test('judgeListeners() fails where one broker of several is advertised where it 
     { id: 1, host: 'a', port: 1 },
     { id: 2, host: 'kafka', port: 9092 },
   ];
-  const finding = judgeListeners(brokers, [undefined, 'not known'], [{ host: 'a', port: 1 }]);
+  const finding = judgeListeners(brokers, [undefined, 'not known'], { host: 'a', port: 1 });
   expect(finding).toMatchObject({ state: 'fail', found: 'broker 2 at kafka:9092: not known' });
-  expect(finding.todo).toContain('advertised.listeners');
-  expect(judgeListeners(brokers, [undefined, undefined], []).state).toBe('ok');
+  expect(finding.todo).toMatch(/advertised\.listeners.* \(a:1 is\)$/u);
+  expect(judgeListeners(brokers, [undefined, undefined], { host: 'a', port: 1 }).state).toBe('ok');
 });
 
 test('judgeServer() fails where the client’s COPY is spoken to Redshift', () => {
