@@ -24,6 +24,7 @@ const MEANINGS: Readonly<Record<keyof typeof EXIT, string>> = {
   timeout: 'out of time',
 };
 const SIGNALS: readonly (readonly [number, string])[] = [
+  [129, 'ended by SIGHUP: the terminal of gbx lag --watch was closed'],
   [130, 'ended by SIGINT (Ctrl-C)'],
   [143, 'ended by SIGTERM'],
 ];

@@ -20,7 +20,7 @@ describe('helpTopic()', () => {
   });
 
   test('tells every exit code', () => {
-    for (const code of [...Object.values(EXIT), 130, 143]) expect(page('exit-codes')).toMatch(new RegExp(`^ +${code}  \\w`, 'mu'));
+    for (const code of [...Object.values(EXIT), 129, 130, 143]) expect(page('exit-codes')).toMatch(new RegExp(`^ +${code}  \\w`, 'mu'));
   });
 
   test('tells every error with its exit code and next step', () => {

@@ -2,7 +2,7 @@
 // once. Questions of several checks that are the same are asked once.
 import type { ClusterFacts, HostAddress, KafkaProbe } from '../core/doctor/ports.ts';
 import type { KafkaConnection } from './client.ts';
-import { askCluster } from './doctor-cluster.ts';
+import { askCluster, askGroupRights } from './doctor-cluster.ts';
 import { type KafkaAdmin, openAdmin } from './open-admin.ts';
 
 interface ProbeOptions {
@@ -19,8 +19,13 @@ export function openKafkaProbe(connection: KafkaConnection, { topics, settings }
   let opened: Promise<KafkaAdmin> | undefined;
   const configs = new Map<string, Promise<ReadonlyMap<string, string> | undefined>>();
 
+  // From the seed that answered, where one did: a silent one would take up the time of the answer.
+  const openAtSeed = async (): Promise<KafkaAdmin> => {
+    const known = await cluster?.catch(() => undefined);
+    return openAdmin(known === undefined ? connection : { ...connection, brokers: [`${known.answeredBy.host}:${known.answeredBy.port}`] });
+  };
   const admin = (): Promise<KafkaAdmin> => {
-    opened ??= openAdmin(connection);
+    opened ??= openAtSeed();
     return opened;
   };
   return {
@@ -30,6 +35,7 @@ export function openKafkaProbe(connection: KafkaConnection, { topics, settings }
       cluster ??= askCluster(connection, { seeds, topics }, signal);
       return cluster;
     },
+    groupRights: (group, signal) => askGroupRights(connection, { seeds, group }, signal),
     topicConfig: (topic) => {
       const known = configs.get(topic) ?? admin().then((opened) => opened.topicConfig(topic, settings));
       configs.set(topic, known);

@@ -1,6 +1,6 @@
 // The few bytes of Kafka's protocol that `gbx doctor` speaks by itself. A client of kafkajs goes where the first answer sends
 // it: whether that is an address one can go to is the very question. Formats: kafka.apache.org/protocol, ApiVersions 0 and
-// Metadata 5 and 8, none of which is of the flexible kind.
+// Metadata 5 and 8, FindCoordinator 1 and DescribeGroups 3, none of which is of the flexible kind.
 
 const NONE = -2147483648;
 
@@ -16,7 +16,10 @@ const OPERATIONS: readonly (readonly [number, string])[] = [
   [11, 'AlterConfigs'],
 ];
 
-export const API = { metadata: 3, apiVersions: 18 } as const;
+export const API = { metadata: 3, findCoordinator: 10, describeGroups: 15, apiVersions: 18 } as const;
+
+/** The first that tells rights on a group (Kafka 2.3). */
+export const VERSIONS = { findCoordinator: 1, describeGroups: 3 } as const;
 
 /** Versions of Metadata: the first tells rights (Kafka 2.3), the second is what older brokers know (Kafka 1.0). */
 export const METADATA_VERSIONS = [8, 5] as const;
@@ -50,6 +53,16 @@ export function encodeMetadata(topics: readonly string[], version: MetadataVersi
   return Buffer.concat([count, ...topics.map(encodeString), Buffer.from(flags)]);
 }
 
+/** Asks who coordinates this group. */
+export function encodeCoordinator(group: string): Buffer {
+  return Buffer.concat([encodeString(group), Buffer.from([0])]);
+}
+
+/** Asks for one group, and for the rights on it. */
+export function encodeGroupRights(group: string): Buffer {
+  return Buffer.concat([Buffer.from([0, 0, 0, 1]), encodeString(group), Buffer.from([1])]);
+}
+
 function encodeString(text: string): Buffer {
   const bytes = Buffer.from(text);
   const length = Buffer.alloc(2);
@@ -68,6 +81,7 @@ function createReader(bytes: Buffer) {
     int8: () => bytes.readInt8(take(1)),
     int16: () => bytes.readInt16BE(take(2)),
     int32: () => bytes.readInt32BE(take(4)),
+    bytes: () => take(Math.max(0, reader.int32())),
     text(): string | undefined {
       const length = reader.int16();
       if (length < 0) return undefined;
@@ -85,14 +99,14 @@ function createReader(bytes: Buffer) {
   return reader;
 }
 
-/** @returns the newest version of Metadata that the broker knows. @param answer after its correlation id */
-export function decodeApiVersions(answer: Buffer): number {
+/** @returns the newest version of this question that the broker knows. @param answer after its correlation id */
+export function decodeApiVersions(answer: Buffer, wanted: number): number {
   const reader = createReader(answer);
   const error = reader.int16();
   const versions = reader.list(() => ({ api: reader.int16(), min: reader.int16(), max: reader.int16() }));
-  const metadata = versions.find(({ api }) => api === API.metadata);
-  if (metadata === undefined) throw new RangeError(`the broker tells no versions (error ${error})`);
-  return metadata.max;
+  const known = versions.find(({ api }) => api === wanted);
+  if (known === undefined) throw new RangeError(`the broker tells no versions (error ${error})`);
+  return known.max;
 }
 
 export interface WireTopic {
@@ -149,4 +163,35 @@ function readPartition(reader: ReturnType<typeof createReader>, version: Metadat
 function rightsOf(bits: number): readonly string[] | undefined {
   if (bits === NONE) return undefined;
   return OPERATIONS.filter(([code]) => ((bits >>> code) & 1) === 1).map(([, name]) => name);
+}
+
+/** @returns undefined where none is named. @param answer after its correlation id */
+export function decodeCoordinator(answer: Buffer): { readonly host: string; readonly port: number } | undefined {
+  const reader = createReader(answer);
+  reader.int32();
+  const error = reader.int16();
+  reader.text();
+  reader.int32();
+  const address = { host: reader.text() ?? '', port: reader.int32() };
+  return error === 0 ? address : undefined;
+}
+
+/** @returns undefined where the broker does not tell. @param answer after its correlation id */
+export function decodeGroupRights(answer: Buffer): readonly string[] | undefined {
+  const reader = createReader(answer);
+  reader.int32();
+  const [rights] = reader.list(() => {
+    reader.int16();
+    // Its id, state, kind and protocol.
+    for (let nth = 0; nth < 4; nth++) reader.text();
+    reader.list(() => readMember(reader));
+    return rightsOf(reader.int32());
+  });
+  return rights;
+}
+
+/** Names and host, then what the clients say to each other. */
+function readMember(reader: ReturnType<typeof createReader>): void {
+  for (let nth = 0; nth < 3; nth++) reader.text();
+  for (let nth = 0; nth < 2; nth++) reader.bytes();
 }

@@ -5,6 +5,7 @@ import { decodeBatches, isRecordBatches } from './decode-batches.ts';
 import type { DecodedMessage } from './decode-record.ts';
 import { patchClock } from './patch-clock.ts';
 import { patchCoordinator } from './patch-coordinator.ts';
+import { patchRefusal } from './patch-refusal.ts';
 import { patchSilence } from './patch-silence.ts';
 
 export const PATCHED_VERSION = '2.2.4';
@@ -65,12 +66,13 @@ export function patchKafkaJs(): boolean {
   if (version !== PATCHED_VERSION) return false;
   const queue: Patchable<RequestQueue> = load('kafkajs/src/network/requestQueue');
   const connection: Patchable<Connection> = load('kafkajs/src/network/connection');
-  const pool: Patchable<BrokerPool> = load('kafkajs/src/cluster/brokerPool');
+  const pool: Patchable<BrokerPool & Parameters<typeof patchRefusal>[0]> = load('kafkajs/src/cluster/brokerPool');
   if (patched.has(queue)) return true;
   patched.add(queue);
   patchIdleTimer(queue.prototype);
   patchReconnect(connection.prototype);
   patchLastBroker(pool.prototype);
+  patchRefusal(pool.prototype);
   patchCrash(load('kafkajs/src/consumer/runner'));
   patchBatch(load('kafkajs/src/consumer/batch'));
   patchDecoder(load);

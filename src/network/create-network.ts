@@ -1,7 +1,6 @@
 // Names, ports and certificates, asked for by themselves: what `gbx doctor` looks at before it speaks Kafka or SQL to anybody.
 // Nothing but what opens a connection is ever sent.
 import { lookup } from 'node:dns/promises';
-import { setMaxListeners } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
 import type { CertificateFacts, HostAddress, Network } from '../core/doctor/ports.ts';
@@ -34,8 +33,6 @@ function bare(host: string): string {
 }
 
 function connect({ host, port }: HostAddress, signal: AbortSignal): Promise<net.Socket> {
-  // One signal for all brokers of a cluster, of which there may be many.
-  setMaxListeners(0, signal);
   return new Promise((resolve, reject) => {
     const socket = net.connect({ host: bare(host), port, signal });
     socket.once('connect', () => resolve(socket));

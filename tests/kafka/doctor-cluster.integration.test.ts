@@ -1,9 +1,11 @@
 // Contract: one broker is asked at the address that was given; it says whom it advertises, what it has of the topics asked for
 // and which rights there are; what is no broker is refused in the words of every other connection to Kafka.
+import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { askCluster } from '../../src/kafka/doctor-cluster.ts';
 import { openKafkaProbe } from '../../src/kafka/doctor-probe.ts';
-import { createTopic, testStack } from '../support/stack.ts';
+import { createTopic, eventually, testStack } from '../support/stack.ts';
+import { openTcpProxy } from '../support/tcp-proxy.ts';
 import { connectionTo } from './connection.ts';
 
 const { signal } = new AbortController();
@@ -37,12 +39,41 @@ describe('askCluster()', () => {
     expect(facts.topics[0]?.rights).toEqual(expect.arrayContaining(['Read', 'Write', 'Describe']));
   });
 
+  test('does not wait for a seed that is silent', async () => {
+    await using proxy = await openTcpProxy({ target: broker() });
+    proxy.blackHole();
+    const facts = await askCluster(connectionTo(), { seeds: [proxy, broker()], topics: [] }, signal);
+    expect(facts.answeredBy).toEqual(broker());
+    await eventually('the end of the other question', () => proxy.links() === 0);
+  });
+
   test('ends when it is told to', async () => {
     const stop = new AbortController();
     const asked = askCluster(connectionTo(), { seeds: [broker()], topics: [] }, stop.signal);
     stop.abort();
     await expect(asked).rejects.toMatchObject({ code: 'GBX_KAFKA_UNREACHABLE' });
   });
+});
+
+test('openKafkaProbe() tells what may be done with a group, also with one that nobody has used', async () => {
+  const topic = await createTopic({ partitions: 1 });
+  await using probe = openKafkaProbe(connectionTo({ brokers: ['127.0.0.1:1', testStack().brokers] }), { topics: [topic], settings: [] });
+  const group = `g-${randomUUID()}`;
+  // A new broker has a coordinator once it is asked for offsets.
+  expect(await probe.committedOffsets(group, topic)).toEqual(new Map());
+  expect(await probe.groupRights(group, signal)).toEqual(['Read', 'Delete', 'Describe']);
+});
+
+test('openKafkaProbe() asks the seed that answered, and no silent one', async () => {
+  await using proxy = await openTcpProxy({ target: broker() });
+  proxy.blackHole();
+  const topic = await createTopic({ partitions: 2 });
+  const brokers = [...Array.from({ length: 4 }, () => `127.0.0.1:${proxy.port}`), testStack().brokers];
+  await using probe = openKafkaProbe(connectionTo({ brokers }), { topics: [topic], settings: [] });
+  await probe.cluster(signal);
+  await eventually('the end of the questions to the silent ones', () => proxy.links() === 0);
+  expect(await probe.logRanges(topic)).toHaveLength(2);
+  expect(proxy.links()).toBe(0);
 });
 
 test('openKafkaProbe() connects to nobody before it is asked, and reads the settings of a topic', async () => {

@@ -1,5 +1,15 @@
 import { describe, expect, test } from 'vitest';
-import { decodeApiVersions, decodeMetadata, encodeMetadata, encodeRequest } from '../../src/kafka/doctor-wire.ts';
+import {
+  API,
+  decodeApiVersions,
+  decodeCoordinator,
+  decodeGroupRights,
+  decodeMetadata,
+  encodeCoordinator,
+  encodeGroupRights,
+  encodeMetadata,
+  encodeRequest,
+} from '../../src/kafka/doctor-wire.ts';
 
 const int = (bytes: 1 | 2 | 4, value: number): Buffer => {
   const buffer = Buffer.alloc(bytes);
@@ -46,13 +56,44 @@ describe('decodeMetadata()', () => {
   });
 });
 
-test('decodeApiVersions() finds the newest version of Metadata, and refuses a broker that tells none', () => {
+test('decodeApiVersions() finds the newest version of a question, and refuses a broker that tells none', () => {
   const api = (key: number, max: number): Buffer => Buffer.concat([int(2, key), int(2, 0), int(2, max)]);
-  expect(decodeApiVersions(Buffer.concat([int(2, 0), list(api(1, 17), api(3, 12))]))).toBe(12);
-  expect(() => decodeApiVersions(Buffer.concat([int(2, 35), list()]))).toThrow('error 35');
+  expect(decodeApiVersions(Buffer.concat([int(2, 0), list(api(1, 17), api(3, 12))]), API.metadata)).toBe(12);
+  expect(() => decodeApiVersions(Buffer.concat([int(2, 35), list()]), API.metadata)).toThrow('error 35');
 });
 
 test('encodeRequest() puts length, header and body one after the other', () => {
   const bytes = encodeRequest({ api: 3, version: 8, correlation: 7, clientId: 'me' }, encodeMetadata(['t'], 8));
   expect(bytes.toString('hex')).toBe('0000001600030008000000070002' + '6d65' + '00000001' + '000174' + '000001');
+});
+
+test('decodeCoordinator() reads version 1 of FindCoordinator, and names nobody where the broker refuses', () => {
+  const answer = (error: number) => Buffer.concat([int(4, 0), int(2, error), int(2, -1), int(4, 1), text('kafka-1'), int(4, 9092)]);
+  expect(decodeCoordinator(answer(0))).toEqual({ host: 'kafka-1', port: 9092 });
+  expect(decodeCoordinator(answer(30))).toBeUndefined();
+});
+
+test('decodeGroupRights() reads version 3 of DescribeGroups, past the members', () => {
+  const bytes = Buffer.concat([int(4, 3), Buffer.from('abc')]);
+  const member = Buffer.concat([text('m'), text('client'), text('/10.0.0.1'), bytes, bytes]);
+  const answer = (rights: number) => {
+    const group = Buffer.concat([
+      int(2, 0),
+      text('g'),
+      text('Stable'),
+      text('consumer'),
+      text('range'),
+      list(member, member),
+      int(4, rights),
+    ]);
+    return Buffer.concat([int(4, 0), list(group)]);
+  };
+  expect(decodeGroupRights(answer((1 << 3) | (1 << 8)))).toEqual(['Read', 'Describe']);
+  expect(decodeGroupRights(answer(-2147483648))).toBeUndefined();
+  expect(decodeGroupRights(Buffer.concat([int(4, 0), list()]))).toBeUndefined();
+});
+
+test('encodeCoordinator() and encodeGroupRights() ask about one group, with its rights', () => {
+  expect(encodeCoordinator('g').toString('hex')).toBe('000167' + '00');
+  expect(encodeGroupRights('g').toString('hex')).toBe('00000001' + '000167' + '01');
 });

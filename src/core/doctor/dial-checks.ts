@@ -1,5 +1,6 @@
 // From a host's name to a connection that is encrypted: the three checks that Kafka and the warehouse begin with.
 import type { Clock } from '../clock.ts';
+import { answerWithin } from './answer-within.ts';
 import { type Check, type Finding, fail, ok, timeText, warn, worstOf } from './check.ts';
 import type { CertificateFacts, HostAddress, KafkaProbe, Network } from './ports.ts';
 
@@ -20,16 +21,17 @@ export interface DialOptions {
 }
 
 export function dialChecks(options: DialOptions): readonly Check[] {
-  const { area, needs, network, targets, settings } = options;
+  const { area, needs, targets, settings } = options;
   const partial = 'this is enough to begin; mend the others, or take them out';
+  const unreached = new Set<string>();
   return [
     {
       id: `${area}.dns`,
       area,
       needs,
-      ask: async () => {
+      ask: async (signal) => {
         const hosts = [...new Set(targets().map(({ host }) => host))];
-        const tries = await Promise.all(hosts.map((host) => tryResolve(network, host)));
+        const tries = await Promise.all(hosts.map((host) => tryResolve(options, host, signal)));
         const list = hosts.map((host, index) => ({ name: host, ...tries[index] }));
         const good = list
           .map(({ name, addresses = [] }) => (addresses.includes(name) ? name : `${name} is ${addresses.join(', ')}`))
@@ -43,18 +45,25 @@ export function dialChecks(options: DialOptions): readonly Check[] {
       needs: [`${area}.dns`],
       ask: async (signal) => {
         const list = await Promise.all(
-          targets().map(async (address) => ({ name: nameOf(address), why: await tryDial(network, address, signal) })),
+          targets().map(async (address) => ({ name: nameOf(address), why: await tryDial(options, address, signal) })),
         );
+        for (const { name, why } of list) if (why !== undefined) unreached.add(name);
         const todo = `check ${settings.address}, that the server is up, and what firewalls let through`;
         return judgeDials(list, { good: `${list.map(({ name }) => name).join(', ')} reached`, todo, partial });
       },
     },
-    { id: `${area}.tls`, area, needs: [`${area}.tcp`], ask: (signal) => askTls(options, signal) },
+    {
+      id: `${area}.tls`,
+      area,
+      needs: [`${area}.tcp`],
+      // Clients need one address to begin with: those that are not reached were told of above.
+      ask: (signal) => askTls({ ...options, targets: () => targets().filter((address) => !unreached.has(nameOf(address))) }, signal),
+    },
   ];
 }
 
 async function askTls(options: DialOptions, signal: AbortSignal): Promise<Finding> {
-  const { tls, targets, network, isExposed, settings, start } = options;
+  const { tls, targets, network, clock, isExposed, settings, start } = options;
   const security = tls();
   if (security.kind === 'off') {
     if (!isExposed) return ok('not used: everything stays on this machine');
@@ -63,14 +72,13 @@ async function askTls(options: DialOptions, signal: AbortSignal): Promise<Findin
   const findings = await Promise.all(
     targets().map(async (address): Promise<Finding> => {
       try {
-        const facts = await network.handshake(address, { ca: security.ca, start }, signal);
-        return judgeCertificate(facts, { name: nameOf(address), nowMs: options.clock.now(), ca: settings.ca });
+        const facts = await answerWithin(clock, signal, (limited) => network.handshake(address, { ca: security.ca, start }, limited));
+        return judgeCertificate(facts, { name: nameOf(address), nowMs: clock.now(), ca: settings.ca });
       } catch (error) {
         return fail(`${nameOf(address)}: ${reasonOf(error)}`, `is that its port for TLS? ${settings.tls}=off where plain text is meant`);
       }
     }),
   );
-  // Kafka clients need one broker to begin with: one that is not reached was told of above.
   return worstOf(findings, ok(findings.map(({ found }) => found).join('; ')));
 }
 
@@ -116,13 +124,20 @@ export function judgeDials(list: readonly Dial[], { good, todo, partial = todo, 
   return warn(`${found}; the others (${list.length - bad.length} of ${list.length}) work`, partial);
 }
 
+type Asking = Pick<DialOptions, 'network' | 'clock'>;
+
 /** @returns why not; undefined where it is reached */
-export async function tryDial(network: Network, address: HostAddress, signal: AbortSignal): Promise<string | undefined> {
-  return network.dial(address, signal).then(() => undefined, reasonOf);
+export async function tryDial({ network, clock }: Asking, address: HostAddress, signal: AbortSignal): Promise<string | undefined> {
+  return answerWithin(clock, signal, (limited) => network.dial(address, limited)).then(() => undefined, reasonOf);
 }
 
-async function tryResolve(network: Network, host: string): Promise<{ readonly addresses?: readonly string[]; readonly why?: string }> {
-  return network.resolve(host).then(
+interface Resolved {
+  readonly addresses?: readonly string[];
+  readonly why?: string;
+}
+
+async function tryResolve({ network, clock }: Asking, host: string, signal: AbortSignal): Promise<Resolved> {
+  return answerWithin(clock, signal, () => network.resolve(host)).then(
     (addresses) => ({ addresses }),
     (error: unknown) => ({ why: reasonOf(error) }),
   );

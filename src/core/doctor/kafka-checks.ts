@@ -6,7 +6,7 @@ import { type Check, type Finding, fail, ok, plural, unused, worstOf } from './c
 import { dialChecks, judgeDials, tryDial } from './dial-checks.ts';
 import type { BrokerFacts, ClusterFacts, HostAddress, KafkaProbe, Network } from './ports.ts';
 import { judgeConfigs, judgeMessageSize, judgeMinInSync, judgeReplication, judgeRetention, judgeTimestamps } from './topic-judgements.ts';
-import { judgeRights } from './topic-rights.ts';
+import { judgeGroupRights, judgeRights } from './topic-rights.ts';
 
 export interface KafkaDeps {
   readonly config: Config;
@@ -50,7 +50,7 @@ export function kafkaChecks(deps: KafkaDeps): readonly Check[] {
   ];
 }
 
-function clusterChecks({ config, network, kafka }: KafkaDeps): readonly Check[] {
+function clusterChecks({ config, network, clock, kafka }: KafkaDeps): readonly Check[] {
   const check = (name: string, needs: readonly string[], ask: Check['ask']): Check => ({ id: `kafka.${name}`, area: 'kafka', needs, ask });
   const cluster = (signal: AbortSignal): Promise<ClusterFacts> => kafka().cluster(signal);
   return [
@@ -59,9 +59,9 @@ function clusterChecks({ config, network, kafka }: KafkaDeps): readonly Check[] 
       return ok(`cluster ${clusterId} of ${plural(brokers.length, 'broker')} answers`);
     }),
     check('listeners', ['kafka.login'], async (signal) => {
-      const { brokers } = await cluster(signal);
-      const dials = await Promise.all(brokers.map((broker) => tryDial(network, broker, signal)));
-      return judgeListeners(brokers, dials, kafka().seeds);
+      const { brokers, answeredBy } = await cluster(signal);
+      const dials = await Promise.all(brokers.map((broker) => tryDial({ network, clock }, broker, signal)));
+      return judgeListeners(brokers, dials, answeredBy);
     }),
     check('topic', ['kafka.login'], async (signal) => judgePresence(await cluster(signal), config.kafkaTopic)),
     check('dead_letter_topic', ['kafka.login'], async (signal) => judgePresence(await cluster(signal), config.deadLetterTopic)),
@@ -82,19 +82,17 @@ function clusterChecks({ config, network, kafka }: KafkaDeps): readonly Check[] 
       if (committed.size === 0) return ok(`group ${config.consumerGroup} has committed nothing yet`);
       return ok(`group ${config.consumerGroup} has committed offsets of ${plural(committed.size, 'partition')}`);
     }),
+    check('group_rights', ['kafka.group'], async (signal) =>
+      judgeGroupRights(await kafka().groupRights(config.consumerGroup, signal), config.consumerGroup),
+    ),
   ];
 }
 
 /** @param dials why each is not reached, undefined where it is; in the order of the brokers */
-export function judgeListeners(
-  brokers: readonly BrokerFacts[],
-  dials: readonly (string | undefined)[],
-  seeds: readonly HostAddress[],
-): Finding {
+export function judgeListeners(brokers: readonly BrokerFacts[], dials: readonly (string | undefined)[], answeredBy: HostAddress): Finding {
   const list = brokers.map(({ id, host, port }, index) => ({ name: `${host}:${port}`, what: `broker ${id}`, why: dials[index] }));
-  const todo = `clients are sent there after the first answer: set advertised.listeners of the broker to an address that is reached from here (${seeds
-    .map(({ host, port }) => `${host}:${port}`)
-    .join(', ')} is)`;
+  const reached = `${answeredBy.host}:${answeredBy.port}`;
+  const todo = `clients are sent there after the first answer: set advertised.listeners of the broker to an address that is reached from here (${reached} is)`;
   return judgeDials(list, { good: 'every advertised address is reached', todo, isPartial: 'fail' });
 }
 

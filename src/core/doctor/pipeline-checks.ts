@@ -108,7 +108,7 @@ async function askRetention(deps: PipelineDeps, signal: AbortSignal): Promise<Fi
     const old = olderThan(rows, { ranges, since });
     if (old.length === 0) continue;
     const found = `partition ${old.join(', ')} of ${topic} waits with records older than ${timeText(ageMs)}, and Kafka keeps them for ${timeText(keptMs)}`;
-    return judge(found, `lengthen retention.ms of ${topic} now, then see why gbx consume does not load: docs/on-call.md`);
+    return judge(found, `lengthen retention.ms of ${topic} now, then see why gbx consume does not load: docs/lag-is-growing.md`);
   }
   return ok(`what waits is younger than half of the ${timeText(keptMs)} that ${topic} is kept`);
 }
@@ -139,23 +139,24 @@ async function askDeadLetters({ clock, kafka }: PipelineDeps, topic: string): Pr
   const total = ranges.reduce((sum, { start, end }) => sum + (end - start), 0n);
   if (total === 0n) return ok(`${topic} is empty`);
   const count = `${plural(total, 'dead letter')} in ${topic}`;
-  const todo = 'see what they are and why: docs/on-call.md';
+  const todo = 'see what they are and why: docs/dead-letters.md';
   for (const ageMs of [HOUR_MS, 24 * HOUR_MS, 168 * HOUR_MS]) {
-    const fresh = await countSince(kafka(), { topic, ranges, sinceMs: clock.now() - ageMs });
-    if (fresh > 0n) return warn(`${count}, ${fresh} of them in the last ${timeText(ageMs)}`, todo);
+    const fresh = await partitionsSince(kafka(), { topic, ranges, sinceMs: clock.now() - ageMs });
+    if (fresh.length > 0) return warn(`${count}, the newest of them in the last ${timeText(ageMs)}`, todo);
   }
   return warn(`${count}, none in the last 7 days`, todo);
 }
 
-interface CountOptions {
+interface SinceOptions {
   readonly topic: string;
   readonly ranges: readonly LogRange[];
   readonly sinceMs: number;
 }
 
-async function countSince(kafka: KafkaProbe, { topic, ranges, sinceMs }: CountOptions): Promise<bigint> {
+/** @returns the partitions that hold such a record; how many there are nobody knows, as older ones may stand behind it */
+async function partitionsSince(kafka: KafkaProbe, { topic, ranges, sinceMs }: SinceOptions): Promise<readonly number[]> {
   const since = await kafka.offsetsAtTimestamp(topic, sinceMs);
-  return ranges.reduce((sum, { partition, end }) => sum + (end - youngFrom(since.get(partition), end)), 0n);
+  return ranges.filter(({ partition, end }) => youngFrom(since.get(partition), end) < end).map(({ partition }) => partition);
 }
 
 export function clockChecks({ config, clock, kafka, warehouse }: PipelineDeps): readonly Check[] {
@@ -168,9 +169,9 @@ export function clockChecks({ config, clock, kafka, warehouse }: PipelineDeps): 
         const topic = config.kafkaTopic;
         const ranges = await kafka().logRanges(topic);
         if (ranges.every(({ start, end }) => start === end)) return unknown(`${topic} holds no record whose time could be compared`);
-        const ahead = await countSince(kafka(), { topic, ranges, sinceMs: clock.now() + SKEW_WARN_MS });
-        if (ahead === 0n) return ok('no record is ahead of this clock');
-        const found = `the time of ${plural(ahead, 'record')} of ${topic} is more than ${timeText(SKEW_WARN_MS)} ahead of this clock`;
+        const ahead = await partitionsSince(kafka(), { topic, ranges, sinceMs: clock.now() + SKEW_WARN_MS });
+        if (ahead.length === 0) return ok('no record is ahead of this clock');
+        const found = `${topic} holds records more than ${timeText(SKEW_WARN_MS)} ahead of this clock, in partition ${ahead.join(', ')}`;
         return warn(found, 'set the clock of this machine and of those that produce by NTP');
       },
     },

@@ -49,6 +49,8 @@ export interface TopicFacts {
 }
 
 export interface ClusterFacts {
+  /** The seed that told the rest. */
+  readonly answeredBy: HostAddress;
   readonly clusterId: string;
   /** As they are advertised: where clients are sent. */
   readonly brokers: readonly BrokerFacts[];
@@ -69,6 +71,8 @@ export interface KafkaProbe {
   readonly tls: { readonly kind: 'off' } | { readonly kind: 'on'; readonly ca?: string };
   /** From the first seed that answers; asked without being sent to another address. @throws {GbxError} */
   cluster(signal: AbortSignal): Promise<ClusterFacts>;
+  /** Names of Kafka's operations that this login may do with the group; undefined where the broker does not tell. @throws {GbxError} */
+  groupRights(group: string, signal: AbortSignal): Promise<readonly string[] | undefined>;
   /** Undefined where it is not permitted. @throws {GbxError} */
   topicConfig(topic: string): Promise<ReadonlyMap<string, string> | undefined>;
   logRanges(topic: string): Promise<readonly LogRange[]>;

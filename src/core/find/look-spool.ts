@@ -49,7 +49,8 @@ export async function lookAtSpool(folder: SpoolFolder, options: LookOptions): Pr
     } catch (error) {
       if (!isDiskError(error)) throw error;
       // Sent and taken away meanwhile: nothing is missed.
-      if ((await listAgain(disk)).some(({ name }) => name === file.name)) seen.unreadable++;
+      const listed = await listAgain(disk, index < segments.length ? undefined : 'refused');
+      if (listed.some(({ name }) => name === file.name)) seen.unreadable++;
     }
   }
   return seen;

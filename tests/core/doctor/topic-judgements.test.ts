@@ -9,7 +9,7 @@ import {
   judgeRetention,
   judgeTimestamps,
 } from '../../../src/core/doctor/topic-judgements.ts';
-import { judgeRights } from '../../../src/core/doctor/topic-rights.ts';
+import { judgeGroupRights, judgeRights } from '../../../src/core/doctor/topic-rights.ts';
 
 function facts(copies: readonly (readonly [replicas: number, inSync: number])[], rights?: readonly string[]): TopicFacts {
   const partitions = copies.map(([replicas, inSync], partition) => ({ partition, leader: 1, replicas, inSync }));
@@ -105,7 +105,7 @@ describe('judgeMessageSize()', () => {
 
 test.each([
   [['Read', 'Write', 'Describe'], ['Read', 'Write'], 'ok', ''],
-  [['Read'], ['Write'], 'warn', 'not for gbx serve'],
+  [['Read'], ['Write'], 'warn', 't: Read: enough to look; gbx consume cannot put refused rows back'],
   [['Write'], ['Write'], 'warn', 'not for gbx consume'],
   [['Describe'], ['Write'], 'fail', 'neither Read nor Write'],
   [['Read', 'Write'], ['Read'], 'warn', 'cannot write there'],
@@ -113,6 +113,24 @@ test.each([
 ] as const)('judgeRights() of %j, and %j on the dead letters, is %s', (main, letters, state, found) => {
   const named = [{ topic: 't', role: 'main' } as const, { topic: 'd', role: 'dead-letter' } as const];
   const finding = judgeRights({ topics: [facts([[1, 1]], main), { ...facts([[1, 1]], letters), topic: 'd' }] }, named);
+  expect(finding.state).toBe(state);
+  expect(finding.found).toContain(found);
+});
+
+test('judgeRights() takes Read of the topic for enough to consume only where refused rows go elsewhere', () => {
+  const named = [{ topic: 't', role: 'main' } as const, { topic: 'r', role: 'retry' } as const];
+  const judge = (retry: readonly string[]) =>
+    judgeRights({ topics: [facts([[1, 1]], ['Read']), { ...facts([[1, 1]], retry), topic: 'r' }] }, named);
+  expect(judge(['Write'])).toMatchObject({ state: 'warn', found: 't: Read: enough for gbx consume, not for gbx serve' });
+  expect(judge(['Read']).found).toContain('r: Read: gbx consume cannot write there');
+});
+
+test.each([
+  [['Read', 'Describe'], 'ok', 'group g: Read'],
+  [['Describe'], 'warn', 'not for gbx consume'],
+  [undefined, 'unknown', 'do not tell'],
+] as const)('judgeGroupRights() of %j is %s', (rights, state, found) => {
+  const finding = judgeGroupRights(rights, 'g');
   expect(finding.state).toBe(state);
   expect(finding.found).toContain(found);
 });

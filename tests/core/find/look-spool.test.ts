@@ -75,6 +75,17 @@ describe('lookAtSpool()', () => {
     expect(await look(broken)).toMatchObject({ found: [], seen: { files: 0, unreadable: 1 } });
   });
 
+  test('a file of what Kafka refused that stays and cannot be read is counted; one that is gone is not', async () => {
+    const name = 'refused/000000000001.ndjson';
+    const files = new Map([[name, Buffer.from('{}\n')]]);
+    const broken = diskOf(files, () => {
+      throw new GbxError('GBX_SPOOL_FAILED', 'EACCES');
+    });
+    expect((await look(broken)).seen).toEqual({ files: 0, records: 0, unreadable: 1 });
+    const gone = diskOf(files, () => files.clear());
+    expect((await look(gone)).seen).toEqual({ files: 0, records: 0, unreadable: 0 });
+  });
+
   test('reads around what is torn or damaged, and knows a segment of a later gbx', async () => {
     const torn = segment('a', 'x');
     const damaged = segment('bad', 'x');

@@ -1,0 +1,84 @@
+// A real broker that asks for rights, as Kafka's own authorizer does it: everything is allowed until a right is given to
+// somebody, and then only what is given. All clients of a test are the same user, who has no password.
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import kafkajs, { type AclOperationTypes, type AclResourceTypes, Kafka, logLevel } from 'kafkajs';
+import { ensureKafkaJars, KAFKA_FILES, userCacheDir } from '../../src/dev/kafka-jars.ts';
+import { isKafkaReady } from '../../src/dev/kafka-probe.ts';
+import { kafkaProperties, metaProperties } from '../../src/dev/kafka-properties.ts';
+import { openKeptProcess } from '../../src/dev/kept-process.ts';
+import { freePorts } from '../../src/dev/ports.ts';
+import { eventually } from './eventually.ts';
+
+const START_MS_MAX = 60_000;
+const AUTHORIZER = 'authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer\nallow.everyone.if.no.acl.found=true\n';
+
+type Operation = 'READ' | 'WRITE' | 'DESCRIBE';
+
+interface Restriction {
+  readonly kind: 'TOPIC' | 'GROUP';
+  readonly name: string;
+  /** All that is allowed from now on; Kafka takes DESCRIBE as given with READ and WRITE. */
+  readonly to: readonly Operation[];
+}
+
+export interface GuardedBroker extends AsyncDisposable {
+  /** host:port. */
+  readonly brokers: string;
+  restrict(restriction: Restriction): Promise<void>;
+}
+
+export async function openGuardedBroker(): Promise<GuardedBroker> {
+  const dir = await mkdtemp(join(tmpdir(), 'gbx-guarded-'));
+  const jars = await ensureKafkaJars({ cacheDir: userCacheDir(), progress: (message) => console.error(message) });
+  const [plaintext = 0, controller = 0] = await freePorts(2);
+  const logDir = join(dir, 'log');
+  await mkdir(logDir, { recursive: true });
+  await writeFile(join(logDir, 'meta.properties'), metaProperties('gbx-guarded-cluster-00', 'gbx-guarded-folder-000'));
+  const settings = join(dir, 'server.properties');
+  await writeFile(settings, kafkaProperties({ ports: { plaintext, controller }, advertisedPort: plaintext, logDir }) + AUTHORIZER);
+  const classPath = jars.names.map((name) => join(jars.dir, name)).join(delimiter);
+  const memory = ['-Xms64m', '-Xmx192m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
+  const log4j = `-Dlog4j.configuration=file:${join(KAFKA_FILES, 'log4j.properties')}`;
+  const broker = await openKeptProcess({
+    command: jars.java.command,
+    args: [...memory, log4j, '-cp', classPath, 'kafka.Kafka', settings],
+    cwd: dir,
+    output: { file: join(dir, 'kafka.log') },
+  });
+  const brokers = `127.0.0.1:${plaintext}`;
+  const dispose = async (): Promise<void> => {
+    await broker.stop();
+    await rm(dir, { recursive: true, force: true });
+  };
+  try {
+    await eventually('a broker with rights', () => isKafkaReady(plaintext), { timeoutMs: START_MS_MAX, intervalMs: 50 });
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+  return { brokers, restrict: (restriction) => restrict(brokers, restriction), [Symbol.asyncDispose]: dispose };
+}
+
+async function restrict(brokers: string, { kind, name, to }: Restriction): Promise<void> {
+  const { AclOperationTypes, AclPermissionTypes, AclResourceTypes, ResourcePatternTypes } = kafkajs;
+  const entry = (principal: string, operation: AclOperationTypes) => ({
+    resourceType: AclResourceTypes[kind] as AclResourceTypes,
+    resourceName: name,
+    resourcePatternType: ResourcePatternTypes.LITERAL,
+    principal,
+    host: '*',
+    operation,
+    permissionType: AclPermissionTypes.ALLOW,
+  });
+  const admin = new Kafka({ brokers: [brokers], clientId: 'gbx-tests', logLevel: logLevel.NOTHING }).admin();
+  await admin.connect();
+  try {
+    // A right of somebody else takes those away that nobody had to be given.
+    const acl = [entry('User:nobody', AclOperationTypes.ALL), ...to.map((right) => entry('User:ANONYMOUS', AclOperationTypes[right]))];
+    await admin.createAcls({ acl });
+  } finally {
+    await admin.disconnect();
+  }
+}
