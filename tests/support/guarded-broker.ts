@@ -23,6 +23,8 @@ interface Restriction {
   readonly to: readonly Operation[];
 }
 
+const CLUSTER_ID = 'gbx-guarded-cluster-00';
+
 export interface GuardedBroker extends AsyncDisposable {
   /** host:port. */
   readonly brokers: string;
@@ -35,7 +37,7 @@ export async function openGuardedBroker(): Promise<GuardedBroker> {
   const [plaintext = 0, controller = 0] = await freePorts(2);
   const logDir = join(dir, 'log');
   await mkdir(logDir, { recursive: true });
-  await writeFile(join(logDir, 'meta.properties'), metaProperties('gbx-guarded-cluster-00', 'gbx-guarded-folder-000'));
+  await writeFile(join(logDir, 'meta.properties'), metaProperties(CLUSTER_ID, 'gbx-guarded-folder-000'));
   const settings = join(dir, 'server.properties');
   await writeFile(settings, kafkaProperties({ ports: { plaintext, controller }, advertisedPort: plaintext, logDir }) + AUTHORIZER);
   const classPath = jars.names.map((name) => join(jars.dir, name)).join(delimiter);
@@ -53,7 +55,10 @@ export async function openGuardedBroker(): Promise<GuardedBroker> {
     await rm(dir, { recursive: true, force: true });
   };
   try {
-    await eventually('a broker with rights', () => isKafkaReady(plaintext), { timeoutMs: START_MS_MAX, intervalMs: 50 });
+    await eventually('a broker with rights', () => isKafkaReady(plaintext, { clusterId: CLUSTER_ID }), {
+      timeoutMs: START_MS_MAX,
+      intervalMs: 50,
+    });
   } catch (error) {
     await dispose();
     throw error;
