@@ -78,6 +78,17 @@ describe('createRun()', () => {
     expect(run.tally.counts.sent).toBeGreaterThan(0);
   });
 
+  test('ends at once, with the reason, where it may not write', async () => {
+    const attempt: RunDeps['attempt'] = async (items) =>
+      items.map(() => ({ kind: 'not-sent', reason: 'the broker does not allow it', code: 'GBX_KAFKA_AUTH' }));
+    const { run, clock } = setUp({ schedule: even(100, 3_600_000) }, { attempt });
+    const finishing = run.finish();
+    await play(clock, 100);
+    const { problem } = await finishing;
+    expect(problem).toMatchObject({ code: 'GBX_KAFKA_AUTH', message: 'the broker does not allow it' });
+    expect(run.tally.counts.failed).toBe(run.tally.counts.sent);
+  });
+
   test('goes on when single ones fail while others come through', async () => {
     const attempt: RunDeps['attempt'] = async (items) =>
       items.map((_, index) => (index === 0 ? { kind: 'refused', reason: 'too large' } : { kind: 'acked' }));
