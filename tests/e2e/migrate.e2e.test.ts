@@ -107,7 +107,9 @@ describe('gbx migrate', () => {
 
   it('up makes the retry topic where one of its own is named: gbx consume wants it there', async () => {
     const retry = { GBX_RETRY_TOPIC: `${topics.GBX_TOPIC}.retry` };
-    expect(parse((await migrate(['up', '--json'], retry)).stdout)).toMatchObject({ topics: expect.arrayContaining([retry.GBX_RETRY_TOPIC]) });
+    expect(parse((await migrate(['up', '--json'], retry)).stdout)).toMatchObject({
+      topics: expect.arrayContaining([retry.GBX_RETRY_TOPIC]),
+    });
     expect(await topicConfig(retry.GBX_RETRY_TOPIC)).toMatchObject({ partitions: 6, settings: { 'retention.ms': '604800000' } });
   });
 
