@@ -143,6 +143,25 @@ describe('createRun()', () => {
     expect(slip.quantile(0.99)).toBeLessThan(20);
   });
 
+  test('calls a late input by its name, and not this machine late', async () => {
+    const clock = manualClock();
+    const traffic = createTraffic({ seed: 's', startMs: 0 });
+    let taken = 0;
+    // Lines that come one by one, the third after half a second.
+    const take: RunDeps['take'] = async () => {
+      taken += 1;
+      if (taken === 3) await clock.sleep(500);
+      return [{ kind: 'plain', exposure: traffic.exposureAt(taken), value: '{}' }];
+    };
+    const { run } = setUp({ schedule: even(100, 1000), count: 100 }, { take, clock });
+    const finishing = run.finish();
+    await play(clock, 3_000);
+    await finishing;
+    expect(run.tally.counts.ok).toBe(100);
+    expect(run.tally.inputWaitMs()).toBe(500);
+    expect(run.tally.slip.quantile(0.99)).toBeLessThan(20);
+  });
+
   test('never has more on the way than it may, whatever falls due meanwhile', async () => {
     const clock = manualClock();
     const target = slowTarget(clock, 100);
