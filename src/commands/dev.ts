@@ -51,7 +51,8 @@ async function runStack(context: CommandContext): Promise<void> {
   const progress = (message: string): void => context.stderr.write(`  ${message}\n`);
   const screen = createDevScreen(stdout);
   const since = (fromMs: number): string => `${((clock.elapsed() - fromMs) / 1000).toFixed(1)} s`;
-  await using data = await openDataDir(config.dataDir, { fresh: options['fresh'] === true });
+  const keepsSpool = config.kafkaBootstrapServers !== undefined;
+  await using data = await openDataDir(config.dataDir, { fresh: options['fresh'] === true, keepsSpool });
   await using servers = await openLocalServers({
     data,
     kafka: config.kafkaBootstrapServers ? undefined : { port: asPort(options['kafkaPort']) },
@@ -204,7 +205,7 @@ function describeParts({ config, sources }: CommandContext, { servers: { kafka, 
           note: `in Redshift's place, process ${postgres.pid}`,
         }
       : { name: 'warehouse', where: `${dbHost}:${dbPort}/${dbName}`, note: `yours, from ${sources.dbHost}` },
-    ...(kafka || postgres ? [{ name: 'data', where: data.path, note: `kept until gbx dev --fresh${away}` }] : []),
+    ...(kafka || postgres ? [{ name: 'data', where: data.path, note: `kept until npm start -- --fresh${away}` }] : []),
   ];
 }
 

@@ -51,6 +51,7 @@ function topicsOf({ config, options }: CommandContext): readonly WantedTopic[] {
   return wantedTopics({
     topic: config.kafkaTopic,
     deadLetterTopic: config.deadLetterTopic,
+    retryTopic: config.retryTopic,
     partitions: typeof partitions === 'number' ? partitions : PARTITIONS_DEFAULT,
     replication: typeof replication === 'number' ? replication : undefined,
   });

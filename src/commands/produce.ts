@@ -16,7 +16,7 @@ import { isLoopback } from '../core/tls-policy.ts';
 import { createSlots } from '../core/traffic/slots.ts';
 import { createTraffic } from '../core/traffic/traffic.ts';
 import { openManifestFile } from '../files/manifest-file.ts';
-import { type LineReader, openLines } from '../files/read-lines.ts';
+import { canBeReadAgain, type LineReader, openLines } from '../files/read-lines.ts';
 import { createBatchPoster, postedHost } from '../http/post-batches.ts';
 import { openProducer } from '../kafka/open-producer.ts';
 import type { CommandContext } from '../run-command.ts';
@@ -148,7 +148,7 @@ function openLineSource({ runId, skipInvalid }: ProduceOrder, file: string, { cl
     take: takeLines({ next: lines.next, parse, onInvalid, signal }),
     skippedLines: () => skipped,
     async check() {
-      if (file === '-' || skipInvalid) return;
+      if (file === '-' || skipInvalid || !(await canBeReadAgain(file))) return;
       await using first = open();
       for (let some = await first.next(); some !== undefined && !signal.aborted; some = await first.next()) {
         for (const line of some) {

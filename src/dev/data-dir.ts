@@ -17,6 +17,8 @@ export interface DataDir extends AsyncDisposable {
 interface OpenDataDirOptions {
   /** Throws the data of the servers away, and what waits in the spool. */
   readonly fresh: boolean;
+  /** Leaves the spool also then: what waits in it was accepted for a Kafka that stays. */
+  readonly keepsSpool: boolean;
 }
 
 /**
@@ -25,13 +27,13 @@ interface OpenDataDirOptions {
  *
  * @throws {GbxError} GBX_LOCAL_STACK where another `gbx dev` holds it
  */
-export async function openDataDir(dir: string, { fresh }: OpenDataDirOptions): Promise<DataDir> {
+export async function openDataDir(dir: string, { fresh, keepsSpool }: OpenDataDirOptions): Promise<DataDir> {
   const path = resolve(dir);
   const lock = join(path, 'dev.pid');
   await mkdir(path, { recursive: true });
   await takeLock(lock, path);
   const data = { path, kafka: join(path, 'kafka'), postgres: join(path, 'postgres') };
-  if (fresh) await throwAway({ ...data, spool: join(path, 'spool') });
+  if (fresh) await throwAway({ ...data, spool: keepsSpool ? undefined : join(path, 'spool') });
   return { ...data, [Symbol.asyncDispose]: () => rm(lock, { force: true }) };
 }
 
@@ -45,7 +47,7 @@ async function takeLock(lock: string, path: string): Promise<void> {
     const holder = parsePidFile(await readFile(lock, 'utf8').catch(() => ''));
     if (holder && (await isSameProcess(holder))) {
       throw new GbxError('GBX_LOCAL_STACK', `Another gbx dev runs on the data in ${path}: process ${holder.pid}`, {
-        hint: 'use that one, or end it, or start a second one beside it: gbx dev --data-dir <another folder>',
+        hint: 'use that one, or end it, or start a second one beside it: npm start -- --data-dir <another folder>',
       });
     }
     await rm(lock, { force: true });
@@ -55,14 +57,14 @@ async function takeLock(lock: string, path: string): Promise<void> {
 interface Thrown {
   readonly kafka: string;
   readonly postgres: string;
-  /** serve's, where no other folder is configured. */
-  readonly spool: string;
+  /** serve's, where no other folder is configured; undefined where it is kept. */
+  readonly spool: string | undefined;
 }
 
 async function throwAway({ kafka, postgres, spool }: Thrown): Promise<void> {
   await rm(kafka, { recursive: true, force: true });
   // What waits in it was meant for that Kafka.
-  await rm(spool, { recursive: true, force: true });
+  if (spool !== undefined) await rm(spool, { recursive: true, force: true });
   await rm(postgres, { recursive: true, force: true });
   await rm(await postgresDataDir(postgres, await findServerUser()), { recursive: true, force: true });
 }

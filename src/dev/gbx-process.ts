@@ -75,13 +75,18 @@ export async function openGbx(args: readonly string[], { env, graceSeconds, onEv
   return { name, pid: child.pid, until, ended, stop, [Symbol.asyncDispose]: stop };
 }
 
-function describeEnd(
+/** Said where the ledger of one warehouse meets the Kafka of another: their own hints need servers that are stopped by then. */
+const OTHER_DATA = /\bGBX_(?:COMMITTED_AHEAD|TOPIC_CHANGED)\b/;
+
+export function describeEnd(
   name: string,
   { code, lastWords }: { readonly code: number | undefined; readonly lastWords: readonly string[] },
 ): GbxError {
   const words = lastWords.map((line) => `\n  | ${line}`).join('');
   return new GbxError('GBX_LOCAL_STACK', `gbx ${name} ended ${code === undefined ? 'by force' : `with code ${code}`}${words}`, {
-    hint: 'mend what its last lines name, and start again',
+    hint: OTHER_DATA.test(words)
+      ? 'Kafka and the warehouse are not of the same runs: throw the local data away with npm start -- --fresh'
+      : 'mend what its last lines name, and start again',
   });
 }
 

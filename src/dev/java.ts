@@ -33,7 +33,7 @@ export async function findJava({ maven }: { readonly maven: boolean }): Promise<
 const WAYS_ON = [
   'one of these:',
   '  install Java and Maven      Debian, Ubuntu: apt-get install openjdk-17-jre-headless maven     macOS: brew install openjdk@17 maven',
-  '  use a Kafka that you have   KAFKA_BOOTSTRAP_SERVERS=localhost:9092 gbx dev',
+  '  use a Kafka that you have   KAFKA_BOOTSTRAP_SERVERS=localhost:9092 npm start',
 ].join('\n');
 
 function javaProblem(command: string, version: string | undefined, major: number | undefined): string | undefined {

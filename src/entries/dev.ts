@@ -7,7 +7,7 @@ export const dev: CommandEntry = {
   summary: 'Run everything on this machine: Kafka, a warehouse, serve and consume',
   description: 'Starts real servers for what is not configured, and shows the way of each exposure. A batch is loaded after 1 s.',
   options: [
-    { flags: '--fresh', about: 'Throw the data of the last time away.' },
+    { flags: '--fresh', about: 'Throw the data of the last time away; what waits for a Kafka of your own is kept.' },
     { flags: '--traffic <rate>', type: 'rate', about: 'Send synthetic exposures, e.g. 50/s.' },
     { flags: '--kafka-port <n>', type: 'port', about: 'Port of the Kafka that it starts.' },
     { flags: '--postgres-port <n>', type: 'port', about: 'Port of the PostgreSQL that it starts.' },

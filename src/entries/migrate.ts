@@ -19,7 +19,7 @@ export const migrate: CommandEntry = {
     { flags: '--check', only: ['status'], about: 'With status: exit 1 when something is left to do.' },
     JSON_OPTION,
   ],
-  settings: ['deadLetterTopic', ...KAFKA, ...WAREHOUSE, ...LIMITS, ...LOG],
+  settings: ['deadLetterTopic', 'retryTopic', ...KAFKA, ...WAREHOUSE, ...LIMITS, ...LOG],
   needs: ['dbHost', 'dbUser'],
   examples: ['gbx migrate plan', 'gbx migrate up --partitions 12 --replication 3', 'gbx migrate status --check'],
   finishesUnread: true,

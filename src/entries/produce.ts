@@ -6,7 +6,7 @@ export const produce: CommandEntry = {
   name: 'produce',
   summary: 'Send exposures, synthetic or from a file, and measure how they are taken',
   description:
-    'Into Kafka, or with --url through serve. Ends with a report; exit 0: all is in and every threshold reached, 1: not, 65: a wrong line, 69: the target is gone.',
+    'Into Kafka, or with --url through serve. Ends with a report; exit 0: all is in and every threshold reached, 1: not, 65: a wrong line, 69: the target is gone, 77: no right to write, 78: no such topic.',
   options: [
     { flags: '--url <url>', type: 'text', about: 'Post to serve there, instead of writing to Kafka.' },
     { flags: '--rate <rate>', type: 'text', about: 'Exposures a second, as 500/s or 30k/m, or max; 100/s unless told, with --file max.' },
@@ -14,11 +14,15 @@ export const produce: CommandEntry = {
     { flags: '--duration <time>', type: 'duration', about: 'End after this time; 30s unless count, stages or a file end it.' },
     { flags: '--stage <list>', type: 'text', about: 'Rates one after the other, instead of --rate: 100/s:30s,100-500/s:10s,500/s:1m.' },
     { flags: '--burst <n:time>', type: 'text', about: 'So many more at once, again and again: 200:2s.' },
-    { flags: '--warmup <time>', type: 'duration', about: 'Sent but not measured; a tenth of the run unless told, 3s at most.' },
+    {
+      flags: '--warmup <time>',
+      type: 'duration',
+      about: 'Sent but not measured; a tenth of a run of known length unless told, 3s at most.',
+    },
     { flags: '--threshold <list>', type: 'text', about: 'Exit 1 unless reached: p99<50ms,errors<0.1%,achieved>98%.' },
     { flags: '--seed <text>', type: 'text', about: 'The same seed gives the same exposures, but for their times; the run id unless told.' },
-    { flags: '--users <n>', type: 'integer', default: 10_000, about: 'Different users, a million at most.' },
-    { flags: '--zipf <exponent>', type: 'number', default: 1.1, about: 'How uneven users are seen; 0 is even.' },
+    { flags: '--users <n>', type: 'integer', about: 'Different users, 10000 unless told, a million at most.' },
+    { flags: '--zipf <exponent>', type: 'number', about: 'How uneven users are seen, 1.1 unless told; 0 is even.' },
     { flags: '--experiments <list>', type: 'text', about: 'Experiments with weights: checkout*3:50/50,pricing:control=2/new=1.' },
     {
       flags: '--srm <key:v=part>',

@@ -1,6 +1,8 @@
 // Lines of a file or of stdin, as they come: memory holds one chunk and one line, however long the input is. Called by
 // commands that take NDJSON.
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream, openSync } from 'node:fs';
+import { stat } from 'node:fs/promises';
+import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { GbxError } from '../core/errors.ts';
 
@@ -44,7 +46,8 @@ export function openLines({ from, bytesMax }: LinesOptions): LineReader {
   async function readChunk(): Promise<Buffer | undefined> {
     if (isClosed) return undefined;
     try {
-      stream ??= typeof from === 'string' ? createReadStream(from) : from;
+      stream ??= typeof from === 'string' ? await openPath(from) : from;
+      if (isClosed) stream.destroy();
       chunks ??= stream[Symbol.asyncIterator]();
       const { done, value } = await chunks.next();
       if (done === true) return undefined;
@@ -70,6 +73,19 @@ export function openLines({ from, bytesMax }: LinesOptions): LineReader {
       stream?.destroy();
     },
   };
+}
+
+/** False for a pipe, a terminal, `<(…)`: what was read of those is gone. What is not there can be read as often as anyone likes. */
+export async function canBeReadAgain(path: string): Promise<boolean> {
+  const stats = await stat(path).catch(() => undefined);
+  return stats === undefined || stats.isFile();
+}
+
+/** A pipe as a socket: a read of a file cannot be called off, and one that waits for a silent pipe would hold the process. */
+async function openPath(path: string): Promise<Readable> {
+  const stats = await stat(path);
+  if (!stats.isFIFO()) return createReadStream(path);
+  return new Socket({ fd: openSync(path, constants.O_RDONLY | constants.O_NONBLOCK), readable: true, writable: false });
 }
 
 interface Splitter {

@@ -16,7 +16,7 @@ interface DeadLetterOptions {
 
 /**
  * The writer tries a few times, or until its signal aborts; a letter may be written twice, and is known by its
- * `gbx-origin`. It throws GBX_TOPIC_MISSING, GBX_RECORD_TOO_LARGE, or, where no acknowledgement comes, GBX_SEND_UNKNOWN.
+ * `gbx-origin`. It throws as writeCopies().
  */
 export function createDeadLetterWriter(producer: RecordProducer, options: DeadLetterOptions): WriteDeadLetters {
   const { sourceTopic, ...named } = options;

@@ -75,7 +75,8 @@ export async function openProducer(connection: KafkaConnection, options: Produce
     try {
       partitionCount = await topics.partitionCount(topic);
     } catch (error) {
-      return records.map(() => ({ kind: 'not-sent', reason: asGbxError(error).message }));
+      const { message: reason, code } = asGbxError(error);
+      return records.map(() => ({ kind: 'not-sent', reason, code }));
     }
     if (partitionCount === undefined) return records.map(() => ({ kind: 'not-sent', reason: `there is no topic ${topic}` }));
     const limits = { partitionCount, recordsMax: RECORDS_MAX, bytesMax: BYTES_MAX, sendBytesMax: SEND_BYTES_MAX };
@@ -123,7 +124,7 @@ const NOT_TRIED: SendOutcome = { kind: 'not-sent', reason: 'it was not tried, as
 
 /** Of records that were sent before, together with others that were refused: those may have been written then. */
 function maybeStored(outcome: SendOutcome): SendOutcome {
-  return outcome.kind === 'not-sent' ? { ...outcome, kind: 'unknown' } : outcome;
+  return outcome.kind === 'not-sent' ? { kind: 'unknown', reason: outcome.reason } : outcome;
 }
 
 /** What is to be sent next of a part that was refused together with others: the part alone, then its halves; nothing where it is the record itself. */

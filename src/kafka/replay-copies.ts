@@ -11,7 +11,7 @@ interface ReplayWriterOptions {
   readonly random: Random;
 }
 
-/** It throws as writeCopies(): GBX_TOPIC_MISSING, GBX_SEND_UNKNOWN, GBX_RECORD_TOO_LARGE once all the others are written. */
+/** It throws as writeCopies(). */
 export function createReplayWriter(producer: RecordProducer, options: ReplayWriterOptions): WriteReplayCopies {
   return (copies, onWritten, signal) =>
     writeCopies(producer, copies, { ...options, what: 'replayed records', headersOf: ({ headers }) => headers, onWritten, signal });

@@ -17,9 +17,8 @@ interface RequeueOptions {
 
 /**
  * By key, as every record; one without a key goes to the partition it had. The requeuer tries a few times, or until its
- * signal aborts. It throws GBX_TOPIC_MISSING; GBX_SEND_UNKNOWN where no acknowledgement comes; GBX_RECORD_TOO_LARGE where
- * copies with their headers are larger than the topic takes: by then all the others are written, so those that were not told
- * of are the ones to be given up.
+ * signal aborts. It throws as writeCopies(): where that is GBX_RECORD_TOO_LARGE, copies with their headers are larger than the
+ * topic takes, and by then all the others are written, so those that were not told of are the ones to be given up.
  */
 export function createRequeuer(producer: RecordProducer, options: RequeueOptions): RequeueRecords {
   const { sourceTopic, ...named } = options;

@@ -31,6 +31,10 @@ export type PartOutcome = SendOutcome;
  * answer for records that were appended and replicated before the leader moved (kafka.server.DelayedProduce).
  */
 const NOT_APPENDED = new Set(['NOT_ENOUGH_REPLICAS', 'CORRUPT_MESSAGE']);
+/**
+ * Rights are the topic's, and looked at before anything is appended: said of one partition, it holds for all of the send.
+ */
+const FORBIDDEN = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED']);
 /** The broker will never append these, or not together. */
 const REFUSED = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_TIMESTAMP', 'INVALID_RECORD']);
 
@@ -52,8 +56,8 @@ export async function sendParts(topic: string, parts: readonly Part[], deps: Sen
     }
     return parts.map(({ partition }) => verify(result, topic, partition));
   } catch (error) {
-    const { message } = deps.translate(error, doing);
-    return watched.map((part) => judge({ error, reason: message, isEncoded: part.cancel() === 'encoded', isAlone: parts.length === 1 }));
+    const failure = deps.translate(error, doing);
+    return watched.map((part) => judge({ error, failure, isEncoded: part.cancel() === 'encoded', isAlone: parts.length === 1 }));
   } finally {
     limit.abort();
   }
@@ -68,17 +72,18 @@ function verify(result: readonly RecordMetadata[], topic: string, partition: num
 
 interface FailedPart {
   readonly error: unknown;
-  readonly reason: string;
+  /** The same in gbx's words. */
+  readonly failure: GbxError;
   readonly isEncoded: boolean;
   readonly isAlone: boolean;
 }
 
-function judge({ error, reason, isEncoded, isAlone }: FailedPart): PartOutcome {
-  if (!isEncoded) return { kind: 'not-sent', reason };
+function judge({ error, failure: { message: reason, code }, isEncoded, isAlone }: FailedPart): PartOutcome {
   const type = protocolTypeOf(error) ?? '';
-  if (REFUSED.has(type)) return { kind: 'refused', reason };
+  if (!isEncoded || FORBIDDEN.has(type)) return { kind: 'not-sent', reason, code };
+  if (REFUSED.has(type)) return { kind: 'refused', reason, code };
   // The error is one partition's: the others may have been written.
-  return { kind: isAlone && NOT_APPENDED.has(type) ? 'not-sent' : 'unknown', reason };
+  return isAlone && NOT_APPENDED.has(type) ? { kind: 'not-sent', reason, code } : { kind: 'unknown', reason };
 }
 
 interface WatchedMessages {

@@ -136,6 +136,8 @@ function findRefusal(chain: readonly ForeignError[]): Finding | undefined {
     if (type === 'INVALID_TOPIC_EXCEPTION') return { code: 'GBX_CONFIG', reason: 'Kafka does not take that for a name of a topic' };
     if (type === 'MESSAGE_TOO_LARGE' || type === 'RECORD_LIST_TOO_LARGE')
       return { code: 'GBX_RECORD_TOO_LARGE', reason: 'a record is larger than the topic takes' };
+    if (type === 'INVALID_TIMESTAMP' || type === 'INVALID_RECORD')
+      return { code: 'GBX_RECORD_REFUSED', reason: `the topic does not take a record (${type}: ${message})` };
     const refusal = GROUP_REFUSALS.get(type ?? '');
     if (refusal !== undefined) return { code: 'GBX_GROUP_REFUSED', ...refusal };
   }

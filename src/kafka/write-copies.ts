@@ -33,15 +33,13 @@ interface Pending<T> {
 const BACKOFF = { firstMs: 200, maxMs: 3_000 };
 /** Then the caller hears of it, holds its batch and says so; what is written by then is not written again. */
 const ATTEMPTS_MAX = 5;
-/** Kafka's names for it. */
-const NOT_ITS_SIZE = /\bINVALID_(?:TIMESTAMP|RECORD)\b/;
 
 /**
  * Tries a few times, or until the signal aborts; a copy may be written twice, and is known by its `gbx-origin`.
  *
- * @throws {GbxError} GBX_TOPIC_MISSING; GBX_SEND_UNKNOWN where no acknowledgement comes; GBX_RECORD_TOO_LARGE, or
- *   GBX_RECORD_REFUSED where it is not their size, once all the others are written: those that were not told of then are the
- *   ones that the topic does not take.
+ * @throws {GbxError} GBX_TOPIC_MISSING; GBX_KAFKA_AUTH where it may not write there; GBX_SEND_UNKNOWN where no
+ *   acknowledgement comes; GBX_RECORD_TOO_LARGE, or GBX_RECORD_REFUSED where it is not their size, once all the others are
+ *   written: those that were not told of then are the ones that the topic does not take.
  */
 export async function writeCopies<T extends { readonly record: LogRecord }>(
   producer: RecordProducer,
@@ -49,7 +47,7 @@ export async function writeCopies<T extends { readonly record: LogRecord }>(
   options: CopyOptions<T>,
 ): Promise<void> {
   const { topic, clock, random, headersOf, onWritten, signal } = options;
-  const refused: { readonly item: T; readonly reason: string }[] = [];
+  const refused: { readonly item: T; readonly outcome: Refusal }[] = [];
   let pending: readonly Pending<T>[] = items.map((item) => ({ item, brief: false }));
   for (let attempt = 0; pending.length > 0; attempt++) {
     const nowMs = clock.now();
@@ -64,17 +62,18 @@ export async function writeCopies<T extends { readonly record: LogRecord }>(
       const outcome = outcomes[index];
       if (outcome?.kind === 'acked') onWritten(item);
       else if (outcome?.kind !== 'refused') left.push({ item, brief });
-      else if (brief) refused.push({ item, reason: outcome.reason });
+      else if (brief) refused.push({ item, outcome });
       else left.push({ item, brief: true });
     }
     pending = left;
     if (pending.length === 0) break;
+    assertAllowed(options, outcomes);
     if (outcomes.some(({ kind }) => kind === 'not-sent')) await assertTopic(producer, options);
     if (signal?.aborted || attempt + 1 >= ATTEMPTS_MAX) throw givenUp(options, pending.length, outcomes);
     await clock.sleep(backoffMs(attempt, BACKOFF, random), signal);
   }
   const [first] = refused;
-  if (first !== undefined) throw notTaken(options, first.item.record, { reason: first.reason, count: refused.length });
+  if (first !== undefined) throw notTaken(options, first.item.record, { refusal: first.outcome, count: refused.length });
 }
 
 /** Stamped with the present, so that the topic's retention counts from there. */
@@ -83,6 +82,13 @@ function asCopy({ key, value, partition }: LogRecord, headers: ProducerRecord['h
 }
 
 type Named = Pick<CopyOptions<unknown>, 'topic' | 'what'>;
+type Refusal = SendOutcome & { readonly kind: 'refused' };
+
+/** Another try would be refused too, until somebody gives the right. */
+function assertAllowed({ what }: Named, outcomes: readonly SendOutcome[]): void {
+  const denied = outcomes.find((outcome) => outcome.kind === 'not-sent' && outcome.code === 'GBX_KAFKA_AUTH');
+  if (denied?.kind === 'not-sent') throw new GbxError('GBX_KAFKA_AUTH', `No ${what} can be written: ${denied.reason}`);
+}
 
 async function assertTopic(producer: RecordProducer, { topic, what }: Named): Promise<void> {
   const partitions = await producer.partitionCount(topic).catch(() => 'unknown');
@@ -99,12 +105,12 @@ function givenUp({ topic, what }: Named, count: number, outcomes: readonly SendO
 function notTaken(
   { topic, what }: Named,
   { partition, offset }: LogRecord,
-  { reason, count }: { reason: string; count: number },
+  { refusal: { reason, code }, count }: { refusal: Refusal; count: number },
 ): GbxError {
   const others = count > 1 ? ` and ${count - 1} more` : '';
   const where = `the record at partition ${partition}, offset ${offset}${others}`;
   const message = `Cannot write ${where} to the ${what} as ${reason}`;
-  if (NOT_ITS_SIZE.test(reason)) return new GbxError('GBX_RECORD_REFUSED', message);
+  if (code === 'GBX_RECORD_REFUSED') return new GbxError('GBX_RECORD_REFUSED', message);
   return new GbxError('GBX_RECORD_TOO_LARGE', message, {
     hint: `raise max.message.bytes of the topic ${topic} above that of the topic it comes from`,
   });

@@ -63,7 +63,15 @@ const BY_SQLSTATE: Readonly<Record<string, ErrorCode>> = {
 };
 
 const TLS_CODES = /^(CERT_|SELF_SIGNED_|UNABLE_TO_|DEPTH_ZERO_|ERR_TLS_|ERR_SSL_|ERR_OSSL_|EPROTO$|HOSTNAME_MISMATCH$)/;
-const SOCKET_CODES = /^E[A-Z_]+$/;
+// Named one by one: any other, as ERR_INVALID_ARG_TYPE, is a bug, which would be waited for in vain.
+const SOCKET_CODES = new Set([
+  ...['ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'ENOTCONN', 'EACCES', 'EPERM'],
+  ...['EHOSTUNREACH', 'EHOSTDOWN', 'ENETUNREACH', 'ENETDOWN', 'ENETRESET', 'EADDRNOTAVAIL', 'ENOBUFS', 'EMFILE', 'ENFILE'],
+  ...['ENOTFOUND', 'EAI_AGAIN', 'EAI_FAIL', 'EAI_NODATA', 'EAI_NONAME', 'EAI_MEMORY', 'EAI_SYSTEM'],
+  // What Node says where a socket was lost under a COPY.
+  ...['ERR_STREAM_PREMATURE_CLOSE', 'ERR_STREAM_DESTROYED', 'ERR_STREAM_WRITE_AFTER_END', 'ERR_SOCKET_CLOSED'],
+  ...['ERR_SOCKET_CLOSED_BEFORE_CONNECTION', 'ERR_SOCKET_CONNECTION_TIMEOUT'],
+]);
 // What pg throws without a code when the connection is or gets lost.
 const LOST =
   /^(Connection terminated|timeout expired|Query read timeout|Client (has encountered|was closed)|read E|write E|Cannot call write after a stream was destroyed)/;
@@ -81,7 +89,7 @@ export function translateError(error: unknown, place: ErrorPlace): GbxError {
       { cause: error },
     );
   }
-  if ((code !== undefined && SOCKET_CODES.test(code)) || LOST.test(message)) {
+  if ((code !== undefined && SOCKET_CODES.has(code)) || LOST.test(message)) {
     const why = code === 'ENOTFOUND' ? 'no host of this name' : message;
     return new GbxError('GBX_WAREHOUSE_UNREACHABLE', `cannot ${place.doing}: ${describeConnection(place.connection)}: ${why}`, {
       cause: error,

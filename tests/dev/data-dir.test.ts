@@ -15,12 +15,17 @@ beforeEach(async () => {
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 test('openDataDir() keeps what is there, and refuses a second one', async () => {
-  await using _held = await openDataDir(dir, { fresh: false });
-  await expect(openDataDir(dir, { fresh: true })).rejects.toMatchObject({ code: 'GBX_LOCAL_STACK' });
+  await using _held = await openDataDir(dir, { fresh: false, keepsSpool: false });
+  await expect(openDataDir(dir, { fresh: true, keepsSpool: false })).rejects.toMatchObject({ code: 'GBX_LOCAL_STACK' });
   expect((await readdir(dir)).sort()).toEqual(['dev.pid', 'kafka', 'mine', 'postgres', 'spool']);
 });
 
 test('openDataDir() for a fresh start throws away what Kafka, PostgreSQL and the spool hold, and nothing else', async () => {
-  await (await openDataDir(dir, { fresh: true }))[Symbol.asyncDispose]();
+  await (await openDataDir(dir, { fresh: true, keepsSpool: false }))[Symbol.asyncDispose]();
   expect(await readdir(dir)).toEqual(['mine']);
+});
+
+test('openDataDir() for a fresh start keeps what waits for a Kafka that stays', async () => {
+  await (await openDataDir(dir, { fresh: true, keepsSpool: true }))[Symbol.asyncDispose]();
+  expect((await readdir(dir)).sort()).toEqual(['mine', 'spool']);
 });

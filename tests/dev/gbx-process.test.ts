@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { findErrorCode, parseLogLine } from '../../src/dev/gbx-process.ts';
+import { describeEnd, findErrorCode, parseLogLine } from '../../src/dev/gbx-process.ts';
 
 describe('findErrorCode()', () => {
   it('is that of the last error that was printed; undefined without one', () => {
@@ -23,5 +23,13 @@ describe('parseLogLine()', () => {
       event: 'batch.loaded',
       fields: { rows: 3 },
     });
+  });
+});
+
+describe('describeEnd()', () => {
+  it('names the fresh start where Kafka and the warehouse are of different runs, and else what its last lines say', () => {
+    const ahead = ['error: GBX_COMMITTED_AHEAD: the group stands at 7, the ledger at 3'];
+    expect(describeEnd('consume', { code: 78, lastWords: ahead }).hint).toContain('npm start -- --fresh');
+    expect(describeEnd('consume', { code: 77, lastWords: ['error: GBX_KAFKA_AUTH'] }).hint).toContain('its last lines');
   });
 });

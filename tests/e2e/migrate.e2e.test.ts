@@ -105,6 +105,14 @@ describe('gbx migrate', () => {
     expect((await migrate(['up'])).stdout).toBe('up to date: nothing to do\n');
   });
 
+  it('up makes the retry topic where one of its own is named: gbx consume wants it there', async () => {
+    const retry = { GBX_RETRY_TOPIC: `${topics.GBX_TOPIC}.retry` };
+    expect(parse((await migrate(['up', '--json'], retry)).stdout)).toMatchObject({
+      topics: expect.arrayContaining([retry.GBX_RETRY_TOPIC]),
+    });
+    expect(await topicConfig(retry.GBX_RETRY_TOPIC)).toMatchObject({ partitions: 6, settings: { 'retention.ms': '604800000' } });
+  });
+
   it('up in two processes at the same moment applies each file once', async () => {
     const outcomes = await Promise.all([migrate(['up', '--json']), migrate(['up', '--json'])]);
     expect(outcomes.map(({ code, stderr }) => ({ code, stderr }))).toEqual(outcomes.map(() => ({ code: 0, stderr: '' })));

@@ -1,5 +1,6 @@
 // Contract: `gbx produce` sends a known load into Kafka or through serve, says honestly what became of it (report, exit code,
 // manifest), and what it writes down is what stands in the topic and, after `gbx consume`, in the table: each once.
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +8,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseManifest } from '../../src/core/traffic/manifest.ts';
 import { compareSent } from '../../src/core/verify/compare.ts';
 import { openPipeline, readRows } from '../support/pipeline.ts';
-import { startGbx, type TestProcess } from '../support/process.ts';
+import { startGbx, startProcess, type TestProcess } from '../support/process.ts';
 import { startServe } from '../support/serving.ts';
 import { createTopic, testStack } from '../support/stack.ts';
 import { openTcpProxy } from '../support/tcp-proxy.ts';
@@ -145,6 +146,17 @@ describe('gbx produce tells what it sent', () => {
     await expectHonest('m', topic);
   });
 
+  test('when a pipe is silent and it is interrupted: at once', async () => {
+    const topic = await createTopic();
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    const line = '{"ds_user_id":"u","experiment_id":"e","variation_id":"v"}';
+    await using _writer = await startProcess('sh', ['-c', `exec > pipe; echo '${line}'; exec sleep 60`], { cwd: folder });
+    await using child = await start(['--file', 'pipe'], { topic });
+    await expect.poll(() => count(topic), { timeout: 20_000 }).toBe(1);
+    child.signal('SIGINT');
+    expect((await child.exit({ timeoutMs: 4_000 })).code).toBe(130);
+  });
+
   test('when stdin is silent and it is interrupted: at once', async () => {
     const topic = await createTopic();
     await using child = await start(['--file', '-'], { topic });
@@ -184,6 +196,17 @@ describe('gbx produce', () => {
     expect({ code, report: JSON.parse(stdout) }).toMatchObject({ code: 0, report: { counts: { sent: 500, ok: 500 }, skippedLines: 2 } });
     expect(stderr).toContain('line 502 left out: it is not JSON');
     expect(await count(topic)).toBe(500);
+  });
+
+  test('sends what a pipe holds: it can be read but once', async () => {
+    const topic = await createTopic();
+    execFileSync('mkfifo', [join(folder, 'pipe')]);
+    const line = '{"ds_user_id":"u","experiment_id":"e","variation_id":"v"}';
+    await using writer = await startProcess('sh', ['-c', `for i in 1 2 3; do echo '${line}'; done > pipe`], { cwd: folder });
+    const { code, stdout } = await produce(['--file', 'pipe', '--json'], { topic });
+    expect({ code, report: JSON.parse(stdout) }).toMatchObject({ code: 0, report: { counts: { sent: 3, ok: 3 } } });
+    expect((await writer.exit()).code).toBe(0);
+    expect(await count(topic)).toBe(3);
   });
 
   test('sends trouble through serve, which refuses what is malformed: that is as it should be', async () => {

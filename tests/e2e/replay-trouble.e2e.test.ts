@@ -10,7 +10,7 @@ import { userCacheDir } from '../../src/dev/kafka-jars.ts';
 import { openKafka } from '../../src/dev/kafka-server.ts';
 import { freePorts } from '../../src/dev/ports.ts';
 import { eventually } from '../support/eventually.ts';
-import { openKafkaProxy } from '../support/kafka-proxy.ts';
+import { openKafkaProxy, TOPIC_AUTHORIZATION_FAILED } from '../support/kafka-proxy.ts';
 import { openPipeline, otherTraffic, recordOf } from '../support/pipeline.ts';
 import { startGbx } from '../support/process.ts';
 import { replay, replayJson, writeLetters } from '../support/replaying.ts';
@@ -119,14 +119,15 @@ describe('gbx replay refuses', () => {
       code: 77,
       document: { error: { code: 'GBX_KAFKA_AUTH', message: expect.stringContaining('TOPIC_AUTHORIZATION_FAILED') } },
     };
-    proxy.refuseRights('fetch');
+    proxy.refuseFetch(TOPIC_AUTHORIZATION_FAILED);
     for (const args of [['stats'], ['list'], ['plan'], ['inspect', '0/0'], ['run', plan.id, '--execute', ...AT_ONCE]])
       expect({ args, ...(await replayJson(pipeline, args, at)) }).toMatchObject({ args, ...refused });
-    proxy.refuseRights('produce');
+    proxy.refuseFetch(undefined);
+    proxy.refuseProduce(TOPIC_AUTHORIZATION_FAILED);
     const write = await replayJson(pipeline, ['resume', plan.id, ...AT_ONCE], at);
-    expect(write.document.error.message).toContain('TOPIC_AUTHORIZATION_FAILED');
+    expect(write).toMatchObject({ code: 77, document: { error: { code: 'GBX_KAFKA_AUTH' } } });
     expect(await replayJson(pipeline, ['status'], at)).toMatchObject({ document: { plans: [{ state: 'interrupted', done: 0 }] } });
-    proxy.refuseRights(undefined);
+    proxy.refuseProduce(undefined);
     expect(await replayJson(pipeline, ['resume', plan.id, ...AT_ONCE], at)).toMatchObject({
       code: 0,
       document: { verdict: 'sent', sent: 5 },

@@ -1,9 +1,10 @@
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { expect, test } from 'vitest';
-import { type LineReader, openLines, type ReadLine } from '../../src/files/read-lines.ts';
+import { canBeReadAgain, type LineReader, openLines, type ReadLine } from '../../src/files/read-lines.ts';
 
 async function all(reader: LineReader): Promise<ReadLine[]> {
   const lines: ReadLine[] = [];
@@ -44,6 +45,29 @@ test('openLines() reads lines of a file, letters of several bytes over chunks, a
     const lines = await all(openLines({ from: path, bytesMax: 1000 }));
     expect(lines.map(({ text }) => text)).toEqual(texts);
     expect(lines.at(-1)?.number).toBe(20_000);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+test('openLines() reads a pipe whose writer comes later, and lets go of one that nobody writes to', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'gbx-lines-'));
+  try {
+    const path = join(folder, 'pipe');
+    execFileSync('mkfifo', [path]);
+    expect([await canBeReadAgain(path), await canBeReadAgain(folder), await canBeReadAgain(join(folder, 'none'))]).toEqual([
+      false,
+      false,
+      true,
+    ]);
+    const silent = openLines({ from: path, bytesMax: 1000 });
+    const waiting = silent.next();
+    await silent[Symbol.asyncDispose]();
+    expect(await waiting).toBeUndefined();
+    const reading = all(openLines({ from: path, bytesMax: 1000 }));
+    const writer = spawn('sh', ['-c', 'for i in 1 2 3; do echo $i; sleep 0.1; done > "$0"', path], { stdio: 'ignore' });
+    expect((await reading).map(({ text }) => text)).toEqual(['1', '2', '3']);
+    await new Promise((resolve) => (writer.exitCode === null ? writer.once('exit', resolve) : resolve(undefined)));
   } finally {
     rmSync(folder, { recursive: true });
   }

@@ -76,35 +76,6 @@ test.each(['application/json', 'application/json; charset=utf-8', 'text/plain', 
   },
 );
 
-test('POST /exposure answers 503 with Retry-After at once while Kafka is down, and sends nothing', async () => {
-  await using api = await openTestServer({ isUp: () => false, acceptTimeoutMs: 60_000 });
-  const response = await api.post('/exposure', EXPOSURE);
-  expect([response.status, response.headers.get('retry-after')]).toEqual([503, '5']);
-  expect((await bodyOf(response)).error?.code).toBe('unavailable');
-  expect(api.sent).toEqual([]);
-});
-
-test('POST /exposure answers 503 when it could not be sent in time, 504 when no answer came, 413 when Kafka refuses it', async () => {
-  await using api = await openTestServer();
-  const answers = ['user-not-sent', 'user-unknown', 'user-refused'].map(async (ds_user_id) => {
-    const response = await api.post('/exposure', { ...EXPOSURE, ds_user_id, exposure_id: 'mine' });
-    const { error, exposure_id } = (await response.json()) as { error: { code: string }; exposure_id: string };
-    return [response.status, error.code, exposure_id];
-  });
-  expect(await Promise.all(answers)).toEqual([
-    [503, 'unavailable', 'mine'],
-    [504, 'outcome_unknown', 'mine'],
-    [413, 'too_large', 'mine'],
-  ]);
-});
-
-test('POST /exposure says in a 504 what gave no answer, Kafka or a disk, and that the same id may be posted again', async () => {
-  await using api = await openTestServer();
-  const body = await bodyOf(await api.post('/exposure', { ...EXPOSURE, ds_user_id: 'user-unknown' }));
-  expect(body.error?.message).toContain('no answer from Kafka in time');
-  expect(body.error?.message).toContain('post it again with this exposure_id');
-});
-
 test('POST /exposure answers 200 with the id, and copies no header of the client into the record', async () => {
   await using api = await openTestServer();
   const response = await api.post(

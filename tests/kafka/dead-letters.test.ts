@@ -74,9 +74,22 @@ describe('createDeadLetterWriter()', () => {
   });
 
   test('says so where it is not the size that the topic refuses', async () => {
-    const refused: SendOutcome = { kind: 'refused', reason: 'kafka:9092 answers INVALID_RECORD: no key' };
+    const refused: SendOutcome = { kind: 'refused', reason: 'it has no key', code: 'GBX_RECORD_REFUSED' };
     const { write, clock } = writer([refused], [refused]);
     await drive(clock, expect(write([letter(7)], nobody)).rejects.toMatchObject({ code: 'GBX_RECORD_REFUSED', failure: 'row' }));
+  });
+
+  test('says at once where its login may not write, and has told of those that are written', async () => {
+    const denied: SendOutcome = { kind: 'not-sent', reason: 'the broker does not allow it', code: 'GBX_KAFKA_AUTH' };
+    const { write, sent } = writer([ACKED, denied]);
+    const told: bigint[] = [];
+    await expect(write([letter(1), letter(2)], ({ record }) => void told.push(record.offset))).rejects.toMatchObject({
+      code: 'GBX_KAFKA_AUTH',
+      failure: 'systemic',
+      exitCode: 77,
+      message: 'No dead letters can be written: the broker does not allow it',
+    });
+    expect([told, sent.length]).toEqual([[1n], 1]);
   });
 
   test('tries those again that were not acknowledged, and only those', async () => {

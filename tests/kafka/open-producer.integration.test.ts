@@ -104,6 +104,17 @@ describe('send()', () => {
     expect(new Set(stored.map(({ key }) => key))).toEqual(new Set(records.map(({ key }) => key).filter((key) => key !== 'k17')));
   });
 
+  test('refuses only the record whose time the topic does not take, and says that it is not its size', async () => {
+    const topic = await createTopic({ partitions: 1, config: { 'message.timestamp.before.max.ms': '60000' } });
+    await using producer = await openProducer(connectionTo(), { topics: [topic] });
+    const outcomes = await producer.send(topic, [record('old'), { ...record('new'), timestampMs: Date.now() }]);
+    expect(outcomes).toEqual([
+      { kind: 'refused', code: 'GBX_RECORD_REFUSED', reason: expect.stringContaining('INVALID_TIMESTAMP') },
+      { kind: 'acked' },
+    ]);
+    expect(await recordCount(topic)).toBe(1n);
+  });
+
   test('takes more than one batch can hold', async () => {
     const topic = await createTopic({ partitions: 1 });
     await using producer = await openProducer(connectionTo(), { topics: [topic] });

@@ -71,6 +71,11 @@ describe('createRequeuer()', () => {
     expect(told).toEqual([1n]);
   });
 
+  test('says so where its login may not write to the retry topic', async () => {
+    const { requeue } = requeuer([{ kind: 'not-sent', reason: 'the broker does not allow it', code: 'GBX_KAFKA_AUTH' }]);
+    await expect(requeue([refused(1)], () => undefined)).rejects.toMatchObject({ code: 'GBX_KAFKA_AUTH' });
+  });
+
   test('keeps key, bytes and partition, stamps the copy with the present, and says when to try again and why', async () => {
     const { requeue, sent, clock } = requeuer();
     await requeue([refused(7, { trace: Buffer.from('t'), 'gbx-first-failed-at': '77', 'gbx-retry-count': '1' })], () => undefined);

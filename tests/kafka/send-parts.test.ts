@@ -67,6 +67,9 @@ describe('sendParts()', () => {
     ['KAFKA_STORAGE_ERROR', 'unknown'],
     ['REQUEST_TIMED_OUT', 'unknown'],
     ['MESSAGE_TOO_LARGE', 'refused'],
+    ['INVALID_TIMESTAMP', 'refused'],
+    ['TOPIC_AUTHORIZATION_FAILED', 'not-sent'],
+    ['CLUSTER_AUTHORIZATION_FAILED', 'not-sent'],
     // Metadata is asked for behind a lost Produce, and answers these too.
     ['UNKNOWN_TOPIC_OR_PARTITION', 'unknown'],
     ['LEADER_NOT_AVAILABLE', 'unknown'],
@@ -84,6 +87,17 @@ describe('sendParts()', () => {
       throw brokerSays('NOT_LEADER_FOR_PARTITION');
     });
     expect(kinds).toEqual(['unknown', 'unknown']);
+  });
+
+  test('takes a missing right for the topic’s: nothing of the send was appended, and the reason has its name', async () => {
+    const send: Send = async ({ messages }) => {
+      encode(messages, 0, 1);
+      throw brokerSays('TOPIC_AUTHORIZATION_FAILED');
+    };
+    const translate = () => new GbxError('GBX_KAFKA_AUTH', 'the broker does not allow it');
+    const all = { ...deps(send), translate };
+    const denied = { kind: 'not-sent', reason: 'the broker does not allow it', code: 'GBX_KAFKA_AUTH' };
+    expect(await sendParts('t', [part(0), part(1)], all)).toEqual([denied, denied]);
   });
 
   test('believes a send that resolves only for the partitions it names without error', async () => {

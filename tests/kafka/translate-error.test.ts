@@ -77,6 +77,8 @@ describe('translateError()', () => {
     ['UNKNOWN_TOPIC_OR_PARTITION', 'GBX_TOPIC_MISSING'],
     ['INVALID_TOPIC_EXCEPTION', 'GBX_CONFIG'],
     ['MESSAGE_TOO_LARGE', 'GBX_RECORD_TOO_LARGE'],
+    ['INVALID_TIMESTAMP', 'GBX_RECORD_REFUSED'],
+    ['INVALID_RECORD', 'GBX_RECORD_REFUSED'],
     ['NOT_ENOUGH_REPLICAS', 'GBX_KAFKA_UNREACHABLE'],
   ])('takes the broker’s answer %s for %s', (type, code) => {
     expect(translateError(protocolError(type), context).code).toBe(code);

@@ -61,6 +61,9 @@ describe('translateError()', () => {
     [socketError('ECONNREFUSED', 'connect ECONNREFUSED 10.0.0.1:5439'), 'GBX_WAREHOUSE_UNREACHABLE'],
     [socketError('ECONNRESET'), 'GBX_WAREHOUSE_UNREACHABLE'],
     [socketError('ENOTFOUND'), 'GBX_WAREHOUSE_UNREACHABLE'],
+    [socketError('EAI_AGAIN'), 'GBX_WAREHOUSE_UNREACHABLE'],
+    [socketError('EHOSTUNREACH'), 'GBX_WAREHOUSE_UNREACHABLE'],
+    [socketError('ERR_STREAM_PREMATURE_CLOSE'), 'GBX_WAREHOUSE_UNREACHABLE'],
     [new Error('Connection terminated unexpectedly'), 'GBX_WAREHOUSE_UNREACHABLE'],
     [new Error('timeout expired'), 'GBX_WAREHOUSE_UNREACHABLE'],
     [new Error('Client has encountered a connection error and is not queryable'), 'GBX_WAREHOUSE_UNREACHABLE'],
@@ -72,6 +75,7 @@ describe('translateError()', () => {
     [new Error('The server does not support SSL connections'), 'GBX_WAREHOUSE_TLS'],
     [new Error('SASL: SCRAM-SERVER-FIRST-MESSAGE: client password must be a non-empty string'), 'GBX_WAREHOUSE_AUTH'],
     [new TypeError('x is not a function'), 'GBX_BUG'],
+    [socketError('ERR_INVALID_ARG_TYPE', 'The "chunk" argument must be of type string'), 'GBX_BUG'],
     ['a string', 'GBX_BUG'],
   ] as const)('makes %s %s', (thrown, code) => {
     const error = translateError(thrown, PLACE);

@@ -2,6 +2,7 @@
 // serve makes one and gives it to src/http. Promises exactly one outcome for each exposure, within `timeoutMs`:
 // `accepted` only when Kafka acknowledged it, `unavailable` only when it is surely not stored.
 import type { Clock, Random } from '../clock.ts';
+import { ERROR_CODES } from '../errors.ts';
 import { encodeExposure } from '../exposure/encode.ts';
 import type { Exposure, OutgoingRecord } from '../exposure/exposure.ts';
 import type { Logger } from '../log.ts';
@@ -15,7 +16,7 @@ export type AcceptOutcome =
   | { readonly kind: 'unavailable'; readonly reason: string; readonly retryAfterSeconds: number }
   /** Sent, no answer: stored or not. Another try with the same id is harmless. */
   | { readonly kind: 'outcome_unknown'; readonly reason: string }
-  /** Kafka refuses this one for itself. */
+  /** Kafka refuses this one for its size. */
   | { readonly kind: 'too_large'; readonly reason: string };
 
 export interface Acceptor {
@@ -46,11 +47,13 @@ interface AcceptorOptions {
 
 const RETRY_AFTER_SECONDS = 1;
 const RETRY_AFTER_DOWN_SECONDS = 5;
+const REMIND_MS = 60_000;
 export const ACCEPTED: AcceptOutcome = { kind: 'accepted' };
 const DOWN: AcceptOutcome = { kind: 'unavailable', reason: 'Kafka is not reachable', retryAfterSeconds: RETRY_AFTER_DOWN_SECONDS };
 
 export function createAcceptor(options: AcceptorOptions): Acceptor {
   const { clock, isUp, metrics, timeoutMs } = options;
+  const report = createReporter(options);
   const coalescer = createCoalescer({
     ...options,
     sendMax: { recordsMax: options.recordsMax ?? 1000, bytesMax: options.bytesMax ?? 900_000 },
@@ -58,8 +61,10 @@ export function createAcceptor(options: AcceptorOptions): Acceptor {
   });
 
   async function accept(exposure: Exposure): Promise<AcceptOutcome> {
-    const outcome = isUp() ? asAcceptOutcome(await coalescer.push(asRecord(exposure, clock.now()), clock.elapsed() + timeoutMs)) : DOWN;
-    return countOutcome(metrics, outcome);
+    if (!isUp()) return countOutcome(metrics, DOWN);
+    const outcome = await coalescer.push(asRecord(exposure, clock.now()), clock.elapsed() + timeoutMs);
+    report(outcome);
+    return countOutcome(metrics, asAcceptOutcome(outcome));
   }
 
   return { accept, acceptAll: (exposures) => Promise.all(exposures.map(accept)), drain: () => coalescer.drain() };
@@ -85,6 +90,24 @@ function asAcceptOutcome(outcome: SendOutcome): AcceptOutcome {
     case 'unknown':
       return { kind: 'outcome_unknown', reason: outcome.reason };
     case 'refused':
-      return { kind: 'too_large', reason: outcome.reason };
+      if (!isMendable(outcome)) return { kind: 'too_large', reason: outcome.reason };
+      return { kind: 'unavailable', reason: `${outcome.reason}; ${REFUSED_HINT}`, retryAfterSeconds: RETRY_AFTER_DOWN_SECONDS };
   }
+}
+
+const REFUSED_HINT = ERROR_CODES.GBX_RECORD_REFUSED.hint;
+
+/** Refused, and not for its size: by the topic's settings, or as a clock is off. The same exposure is taken once that is mended. */
+function isMendable(outcome: SendOutcome): outcome is SendOutcome & { kind: 'refused' } {
+  return outcome.kind === 'refused' && outcome.code === 'GBX_RECORD_REFUSED';
+}
+
+/** Of such refusals: the first, and one a minute while they last. */
+function createReporter({ clock, log }: Pick<AcceptorOptions, 'clock' | 'log'>): (outcome: SendOutcome) => void {
+  let saidMs = Number.NEGATIVE_INFINITY;
+  return (outcome) => {
+    if (!isMendable(outcome) || clock.elapsed() - saidMs < REMIND_MS) return;
+    saidMs = clock.elapsed();
+    log.error('exposures.refused', { code: outcome.code, reason: outcome.reason, nextStep: REFUSED_HINT });
+  };
 }

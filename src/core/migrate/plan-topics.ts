@@ -12,20 +12,25 @@ export interface WantedTopic {
 interface TopicSettings {
   readonly topic: string;
   readonly deadLetterTopic: string;
+  /** Undefined, or the topic itself: retries go to the topic they came from. */
+  readonly retryTopic: string | undefined;
   readonly partitions: number;
   readonly replication: number | undefined;
 }
 
 const DEAD_LETTERS_KEPT_MS = 30 * 86_400_000;
 /** A record as large as a topic takes by default gets headers on its way here. */
-const DEAD_LETTER_BYTES_MAX = 2 * 1_048_588;
+const COPY_BYTES_MAX = 2 * 1_048_588;
 
-export function wantedTopics({ topic, deadLetterTopic, partitions, replication = -1 }: TopicSettings): readonly WantedTopic[] {
-  const deadLetters = { 'retention.ms': String(DEAD_LETTERS_KEPT_MS), 'max.message.bytes': String(DEAD_LETTER_BYTES_MAX) };
-  return [
+export function wantedTopics({ topic, deadLetterTopic, retryTopic, ...copies }: TopicSettings): readonly WantedTopic[] {
+  const { partitions, replication = -1 } = copies;
+  const large = { 'max.message.bytes': String(COPY_BYTES_MAX) };
+  const wanted = [
     { topic, partitions, replication, config: {} },
-    { topic: deadLetterTopic, partitions, replication, config: deadLetters },
+    { topic: deadLetterTopic, partitions, replication, config: { 'retention.ms': String(DEAD_LETTERS_KEPT_MS), ...large } },
   ];
+  if (retryTopic === undefined || retryTopic === topic) return wanted;
+  return [...wanted, { topic: retryTopic, partitions, replication, config: large }];
 }
 
 export interface TopicEntry {

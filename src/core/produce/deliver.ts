@@ -49,8 +49,9 @@ function isSettled(outcomes: readonly SendOutcome[], count: number): boolean {
   return outcomes.length === count && !outcomes.some(isOpen);
 }
 
-function isOpen({ kind }: SendOutcome): boolean {
-  return kind === 'not-sent' || kind === 'unknown';
+/** What may not be written is given up at once: only a person can mend that. */
+function isOpen(outcome: SendOutcome): boolean {
+  return outcome.kind === 'unknown' || (outcome.kind === 'not-sent' && outcome.code !== 'GBX_KAFKA_AUTH');
 }
 
 /** What never had an answer may be stored, whatever a later attempt says short of success. */

@@ -22,7 +22,7 @@ export interface ProduceOrder {
   readonly seed: string;
   readonly users: number;
   readonly zipfExponent: number;
-  /** As GrowthBook would have them, and as they are sent: the same without --srm. */
+  /** As GrowthBook would have them, and as they are sent: the same without --srm, none for lines. */
   readonly experiments: readonly TrafficExperiment[];
   readonly sentExperiments: readonly TrafficExperiment[];
   readonly trouble: Trouble;
@@ -35,7 +35,7 @@ export interface ProduceOrder {
   readonly manifest: string | undefined;
   readonly isDryRun: boolean;
   readonly confirm: string | undefined;
-  /** The flags that shape the load, as they were typed. */
+  /** All that shapes the load: the flags as they were typed, and what is meant where nothing is said. */
   readonly asked: Readonly<Record<string, string | number>>;
 }
 
@@ -45,13 +45,15 @@ const RATE_DEFAULT = '100/s';
 const DURATION_MS_DEFAULT = 30_000;
 const RETRY_FOR_MS_DEFAULT = 30_000;
 const WARMUP_MS_MAX = 3_000;
+const USERS_DEFAULT = 10_000;
 const USERS_MAX = 1_000_000;
+const ZIPF_DEFAULT = 1.1;
 /** serve takes 1,000 items in a request. */
 const POST_RECORDS_MAX = 1_000;
 const KAFKA_RECORDS_MAX = 10_000;
 const RUN_ID = /^[\w.:-]{1,64}$/u;
 /** What only synthetic exposures have. */
-const SYNTHETIC = ['seed', 'experiments', 'srm', 'duplicates', 'late', 'malformed'] as const;
+const SYNTHETIC = ['seed', 'users', 'zipf', 'experiments', 'srm', 'duplicates', 'late', 'malformed'] as const;
 
 /** @param runId where none is given @throws {GbxError} GBX_USAGE */
 export function readOptions(options: Options, { runId: minted }: { readonly runId: string }): ProduceOrder {
@@ -62,13 +64,19 @@ export function readOptions(options: Options, { runId: minted }: { readonly runI
   const synthetic = SYNTHETIC.find((name) => options[name] !== undefined);
   if (file !== undefined && synthetic !== undefined) throw usage(`--${synthetic} is for synthetic exposures: leave it or --file out`);
   if (file === undefined && options['skipInvalid'] === true) throw usage('--skip-invalid is for --file');
-  const users = Number(options['users']);
+  const users = Number(options['users'] ?? USERS_DEFAULT);
   if (users > USERS_MAX) throw usage(`--users must be at most ${USERS_MAX}`);
   const experiments = textOf(options, 'experiments');
-  const wanted = experiments === undefined ? EXPERIMENTS : parseExperiments('--experiments', experiments);
+  // Lines have their own, and nobody knows with what weights.
+  const usual = file === undefined ? EXPERIMENTS : [];
+  const wanted = experiments === undefined ? usual : parseExperiments('--experiments', experiments);
   const srm = textOf(options, 'srm');
   const pace = readPace(options, file);
   const threshold = textOf(options, 'threshold');
+  const zipfExponent = Number(options['zipf'] ?? ZIPF_DEFAULT);
+  const batches = readBatches(options, url);
+  const retryForMs = readMs(options, 'retryFor') ?? RETRY_FOR_MS_DEFAULT;
+  const { batchRecordsMax: batch, inFlightMax: inFlight } = batches;
   return {
     url,
     ...pace,
@@ -76,18 +84,18 @@ export function readOptions(options: Options, { runId: minted }: { readonly runI
     runId,
     seed: textOf(options, 'seed') ?? runId,
     users,
-    zipfExponent: Number(options['zipf']),
+    zipfExponent,
     experiments: wanted,
     sentExperiments: srm === undefined ? wanted : skewExperiments(wanted, { flag: '--srm', text: srm }),
     trouble: readTrouble(options),
     file,
     skipInvalid: options['skipInvalid'] === true,
-    ...readBatches(options, url),
-    retryForMs: readMs(options, 'retryFor') ?? RETRY_FOR_MS_DEFAULT,
+    ...batches,
+    retryForMs,
     manifest: textOf(options, 'manifest'),
     isDryRun: options['dryRun'] === true,
     confirm: textOf(options, 'confirm'),
-    asked: askedOf(options),
+    asked: { ...askedOf(options), ...(file === undefined ? { users, zipf: zipfExponent } : {}), batch, inFlight, retryForMs },
   };
 }
 
@@ -139,7 +147,7 @@ function readBatches(options: Options, url: string | undefined): Pick<ProduceOrd
   return { batchRecordsMax, inFlightMax };
 }
 
-const ECHOED = ['rate', 'count', 'stage', 'burst', 'duplicates', 'late', 'malformed', 'srm', 'experiments', 'file'] as const;
+const ECHOED = ['url', 'rate', 'count', 'stage', 'burst', 'duplicates', 'late', 'malformed', 'srm', 'experiments', 'file'] as const;
 
 function askedOf(options: Options): Readonly<Record<string, string | number>> {
   const asked: Record<string, string | number> = {};

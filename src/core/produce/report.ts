@@ -12,7 +12,7 @@ export interface RunFacts {
   readonly runId: string;
   readonly seed: string;
   readonly target: { readonly kind: 'kafka' | 'http'; readonly where: string };
-  /** As it was asked for, in the words of the flags. */
+  /** All that shapes the load, in the words of the flags: with the seed it is the same again. */
   readonly asked: Readonly<Record<string, string | number>>;
   readonly warmupMs: number;
   readonly thresholds: readonly Threshold[];
@@ -97,7 +97,7 @@ export function makeReport(facts: RunFacts, { tally, result, loopDelay, isInterr
     slip: timesOf(slip),
     loopDelay,
     judged,
-    doubts: doubts({ response, slip, loopDelay, achieved }),
+    doubts: doubts({ response, slip, loopDelay, achieved, inputWaitMs: tally.inputWaitMs(), durationMs: result.durationMs }),
   };
 }
 

@@ -71,7 +71,7 @@ export function createRun(plan: RunPlan, deps: RunDeps): ProduceRun {
   const sender = createSender(plan, { ...deps, tally, elapsedMs });
 
   async function loop(): Promise<void> {
-    /** When the target last had room again, after it had none. */
+    /** When the target last had room again, after it had none, or the input was there again. */
     let readyMs = 0;
     let taken = 0;
     while (!signal.aborted && sender.problem() === undefined) {
@@ -81,13 +81,19 @@ export function createRun(plan: RunPlan, deps: RunDeps): ProduceRun {
         continue;
       }
       const due = await pace.untilDue(Math.min(plan.batchRecordsMax, plan.count - taken));
-      const items = due === 0 ? [] : await take({ recordsMax: due, bytesMax: plan.batchBytesMax });
+      const askedMs = elapsedMs();
+      const taking = due === 0 ? [] : take({ recordsMax: due, bytesMax: plan.batchBytesMax });
+      const items = await taking;
       if (items.length === 0) return;
       taken += items.length;
       const handedMs = elapsedMs();
       const duesMs = pace.takeDues(items.length);
       tally.handed(items);
-      if (duesMs !== undefined) tally.slipped(duesMs, handedMs, readyMs);
+      // What an input lets wait for is not this machine's delay, and what is made here is.
+      const isMade = Array.isArray(taking);
+      if (duesMs !== undefined) tally.slipped(duesMs, isMade ? handedMs : askedMs, readyMs);
+      if (duesMs !== undefined && !isMade) tally.waitedForInput(askedMs, handedMs);
+      if (!isMade) readyMs = handedMs;
       window.add(sender.send({ items, duesMs, handedMs }));
     }
   }
@@ -186,7 +192,10 @@ function createSender({ retryForMs }: RunPlan, deps: SenderDeps): Sender {
     if (outcomes.some(({ kind }) => kind === 'acked' || kind === 'refused')) lastOkMs = elapsedMs();
     const failure = outcomes.find((outcome) => outcome.kind === 'not-sent' || outcome.kind === 'unknown');
     if (failure === undefined || signal.aborted || lastOkMs > handedMs) return;
-    problem ??= new GbxError(lostCode, `Nothing came through for ${Math.round(retryForMs / 1000)} s: ${failure.reason}`);
+    const isForbidden = failure.kind === 'not-sent' && failure.code === 'GBX_KAFKA_AUTH';
+    problem ??= isForbidden
+      ? new GbxError('GBX_KAFKA_AUTH', failure.reason)
+      : new GbxError(lostCode, `Nothing came through for ${Math.round(retryForMs / 1000)} s: ${failure.reason}`);
   }
 
   return {

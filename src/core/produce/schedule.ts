@@ -1,5 +1,5 @@
 // When each event is due: by its index alone, whatever became of those before it, so that a target that stalls is seen to
-// stall (no coordinated omission). Pure arithmetic; run-produce.ts asks for one after the other.
+// stall (no coordinated omission). Pure arithmetic; run.ts asks for one after the other.
 
 export interface Stage {
   /** Events per second at its beginning and at its end: equal for an even stage, else it ramps evenly. */

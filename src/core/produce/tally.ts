@@ -7,6 +7,8 @@ import type { Outgoing } from './outgoing.ts';
 /** Different reasons for failures that are told apart. */
 const REASONS_MAX = 20;
 const OTHER_REASONS = 'other reasons';
+/** Less is what reading and parsing take. */
+const INPUT_WAIT_MS_MIN = 10;
 
 /** One batch that is settled; times in milliseconds from the start of the run. */
 export interface SettledBatch {
@@ -41,16 +43,20 @@ export interface Tally {
   readonly response: Histogram;
   /** From when it was handed to the target's client until it was acknowledged. */
   readonly service: Histogram;
-  /** How late the generator was itself: time for which the target had no room is not in it. */
+  /** How late the generator was itself: time for which the target had no room, or the input no line, is not in it. */
   readonly slip: Histogram;
   readonly reasons: ReadonlyMap<string, number>;
   /** How often each variation of each experiment was seen, copies and malformed ones aside. */
   readonly seen: ReadonlyMap<string, ReadonlyMap<string, number>>;
   /** Answered as meant after the warm-up: how many, and when the last was. */
   readonly measured: { readonly count: number; readonly lastMs: number };
+  /** How long the input let exposures wait that were due. */
+  inputWaitMs(): number;
   handed(items: readonly Outgoing[]): void;
-  /** @param readyMs when the target had room for it again; 0 where it always had */
+  /** @param readyMs when target and input were ready for it again; 0 where they always were */
   slipped(duesMs: readonly number[], handedMs: number, readyMs: number): void;
+  /** Something was due at the first of the two moments, and there at the second. */
+  waitedForInput(fromMs: number, untilMs: number): void;
   settled(batch: SettledBatch): void;
 }
 
@@ -73,6 +79,7 @@ export function createTally(warmupMs: number): Tally {
   const reasons = new Map<string, number>();
   const seen = new Map<string, Map<string, number>>();
   const measured = { count: 0, lastMs: 0 };
+  let inputWaitMs = 0;
 
   return {
     counts,
@@ -82,12 +89,17 @@ export function createTally(warmupMs: number): Tally {
     reasons,
     seen,
     measured,
+    inputWaitMs: () => inputWaitMs,
     handed(items) {
       counts.sent += items.length;
       for (const item of items) countItem(item, { counts, seen });
     },
     slipped(duesMs, handedMs, readyMs) {
       for (const dueMs of duesMs) if (dueMs >= warmupMs) slip.record(handedMs - Math.max(dueMs, readyMs));
+    },
+    waitedForInput(fromMs, untilMs) {
+      const waitMs = untilMs - Math.max(fromMs, warmupMs);
+      if (waitMs > INPUT_WAIT_MS_MIN) inputWaitMs += waitMs;
     },
     settled({ items, duesMs, handedMs, settledMs, outcomes, retries }) {
       counts.retries += retries;

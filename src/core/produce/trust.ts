@@ -21,6 +21,9 @@ export interface TrustFacts {
   readonly slip: Histogram;
   readonly loopDelay: LoopDelay;
   readonly achieved: Achieved;
+  /** How long the input let exposures wait that were due, and how long all took. */
+  readonly inputWaitMs: number;
+  readonly durationMs: number;
 }
 
 /** Being late by less is no matter: a batch waits that long for company. */
@@ -28,15 +31,19 @@ const SLIP_MS_MAX = 10;
 const SLIP_SHARE_MAX = 0.1;
 const LOOP_DELAY_MS_MAX = 50;
 const ACHIEVED_SHARE_MIN = 0.98;
+/** Then the p99 of the latency, which counts from when each was due, is the input's. */
+const INPUT_WAIT_SHARE_MAX = 0.01;
 
 /** @returns why the figures are not to be trusted; empty when they are */
-export function doubts({ response, slip, loopDelay, achieved }: TrustFacts): readonly string[] {
+export function doubts({ response, slip, loopDelay, achieved, inputWaitMs, durationMs }: TrustFacts): readonly string[] {
   const slipMs = slip.quantile(0.99) ?? 0;
   const responseMs = response.quantile(0.99);
   if (responseMs === undefined) return ['nothing was measured'];
   const found: string[] = [];
   if (slipMs > Math.max(SLIP_MS_MAX, responseMs * SLIP_SHARE_MAX))
     found.push(`this machine was late itself: slip p99 ${slipMs.toFixed(1)} ms`);
+  if (inputWaitMs > durationMs * INPUT_WAIT_SHARE_MAX)
+    found.push(`the input was late: ${(inputWaitMs / 1000).toFixed(1)} s were spent waiting for it`);
   if (loopDelay.p99Ms > LOOP_DELAY_MS_MAX) found.push(`this machine is too busy: event loop delay p99 ${loopDelay.p99Ms.toFixed(0)} ms`);
   const { share, perSecond, askedPerSecond } = achieved;
   if (share !== undefined && share < ACHIEVED_SHARE_MIN) {

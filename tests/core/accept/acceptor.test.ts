@@ -4,10 +4,11 @@ import { createAcceptor } from '../../../src/core/accept/acceptor.ts';
 import type { SendOutcome, SendRecords } from '../../../src/core/accept/ports.ts';
 import type { Exposure, OutgoingRecord } from '../../../src/core/exposure/exposure.ts';
 import { manualClock } from '../../support/clock.ts';
-import { silentLog } from '../../support/log.ts';
+import { collectingLog } from '../../support/log.ts';
 
 function setUp({ send, isUp = () => true }: { send: SendRecords; isUp?: () => boolean }) {
   const clock = manualClock();
+  const log = collectingLog();
   const counted: string[] = [];
   const metrics = {
     count: (name: string, _by?: number, labels?: Readonly<Record<string, string>>) =>
@@ -16,8 +17,8 @@ function setUp({ send, isUp = () => true }: { send: SendRecords; isUp?: () => bo
     unset: () => undefined,
     observe: () => undefined,
   };
-  const acceptor = createAcceptor({ send, isUp, clock, random: () => 1, metrics, log: silentLog(), timeoutMs: 1000 });
-  return { clock, counted, acceptor };
+  const acceptor = createAcceptor({ send, isUp, clock, random: () => 1, metrics, log, timeoutMs: 1000 });
+  return { clock, counted, log, acceptor };
 }
 
 const always =
@@ -62,6 +63,27 @@ test('accept() says outcome_unknown after its time when no answer came', async (
 test('accept() says too_large when the broker refuses the record', async () => {
   const { acceptor } = setUp({ send: always({ kind: 'refused', reason: 'too large' }) });
   expect(await acceptor.accept(exposure(1))).toEqual({ kind: 'too_large', reason: 'too large' });
+});
+
+test('accept() says unavailable, with the reason, when the broker refuses the record for another reason than its size', async () => {
+  const { acceptor, log, clock } = setUp({ send: always({ kind: 'refused', reason: 'its time is off', code: 'GBX_RECORD_REFUSED' }) });
+  const refused = {
+    kind: 'unavailable',
+    reason: expect.stringMatching(/^its time is off; look at cleanup.policy and message.timestamp/),
+    retryAfterSeconds: 5,
+  };
+  expect(await acceptor.acceptAll([exposure(1), exposure(2)])).toEqual([refused, refused]);
+  expect(log.lines).toMatchObject([{ level: 'error', event: 'exposures.refused', fields: { reason: 'its time is off' } }]);
+  await clock.advance(60_000);
+  await acceptor.accept(exposure(3));
+  expect(log.lines).toHaveLength(2);
+});
+
+test('accept() says unavailable when its login may not write: nothing was appended', async () => {
+  const { acceptor, clock } = setUp({ send: always({ kind: 'not-sent', reason: 'not allowed', code: 'GBX_KAFKA_AUTH' }) });
+  const outcome = acceptor.accept(exposure(1));
+  await clock.advance(1000);
+  expect(await outcome).toMatchObject({ kind: 'unavailable' });
 });
 
 test('accept() writes the user as key, the exposure as value, and the time of acceptance', async () => {

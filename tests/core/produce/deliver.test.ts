@@ -40,6 +40,13 @@ describe('deliver()', () => {
     expect(outcomes.map(({ kind }) => kind)).toEqual(['unknown', 'refused', 'acked']);
   });
 
+  test('tries nothing again where it may not write', async () => {
+    const denied: SendOutcome = { kind: 'not-sent', reason: 'not allowed', code: 'GBX_KAFKA_AUTH' };
+    const { outcomes, attempts } = await run([[denied, denied, denied]]);
+    expect(outcomes).toEqual([denied, denied, denied]);
+    expect(attempts).toHaveLength(1);
+  });
+
   test('takes a missing answer for a lost one', async () => {
     const { outcomes } = await run([[ACKED]], { retryForMs: 0 });
     expect(outcomes.map(({ kind }) => kind)).toEqual(['acked', 'unknown', 'unknown']);

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { type ProduceOrder, readOptions } from '../../../src/core/produce/read-options.ts';
 
-const read = (options: Readonly<Record<string, unknown>>): ProduceOrder =>
-  readOptions({ users: 10_000, zipf: 1.1, ...options }, { runId: 'minted' });
+const read = (options: Readonly<Record<string, unknown>>): ProduceOrder => readOptions(options, { runId: 'minted' });
 
 describe('readOptions() refuses, and names the flag', () => {
   test.each([
@@ -18,6 +17,10 @@ describe('readOptions() refuses, and names the flag', () => {
     [{ experiments: 'x' }, '--experiments'],
     [{ file: 'f', seed: 's' }, '--seed'],
     [{ file: 'f', malformed: '1%' }, '--malformed'],
+    [{ file: 'f', duplicates: '1%' }, '--duplicates'],
+    [{ file: 'f', experiments: 'e:1/1' }, '--experiments'],
+    [{ file: 'f', users: 10 }, '--users'],
+    [{ file: 'f', zipf: 0 }, '--zipf'],
     [{ skipInvalid: true }, '--skip-invalid'],
     [{ users: 2_000_000 }, '--users'],
     [{ url: 'http://127.0.0.1', batch: 1_001 }, '--batch'],
@@ -57,6 +60,26 @@ describe('readOptions()', () => {
   test('sends a file as fast as possible, unless told', () => {
     expect(read({ file: 'f' }).stages).toEqual([]);
     expect(read({ file: 'f', rate: '5/s' }).stages).toHaveLength(1);
+  });
+
+  test('echoes all that shapes the load, typed or not, so that it can be repeated', () => {
+    expect(read({ rate: '5/s', url: 'http://127.0.0.1', malformed: '1%' }).asked).toEqual({
+      rate: '5/s',
+      url: 'http://127.0.0.1',
+      malformed: '1%',
+      users: 10_000,
+      zipf: 1.1,
+      batch: 200,
+      inFlight: 8,
+      retryForMs: 30_000,
+    });
+    const typed = { users: 7, zipf: 0, batch: 9, inFlight: 2, retryFor: 5_000, duration: 1_000 };
+    expect(read(typed).asked).toEqual({ users: 7, zipf: 0, batch: 9, inFlight: 2, retryForMs: 5_000, durationMs: 1_000 });
+    expect(read({ file: 'f' }).asked).toEqual({ file: 'f', batch: 3_000, inFlight: 4, retryForMs: 30_000 });
+  });
+
+  test('knows no weights of the experiments of a file', () => {
+    expect(read({ file: 'f' }).experiments).toEqual([]);
   });
 
   test('keeps the weights that were asked for beside those that --srm makes', () => {

@@ -29,11 +29,12 @@ interface Changes {
   readonly kinds?: readonly Outgoing['kind'][];
   readonly problem?: GbxError;
   readonly slipMs?: number;
+  readonly inputWaitMs?: number;
   readonly loopP99Ms?: number;
 }
 
 /** A hundred exposures, one each 10 ms, each settled 5 ms after it was due. */
-function reportOf({ facts = {}, outcomes = [], kinds = [], problem, slipMs = 1, loopP99Ms = 1 }: Changes = {}): Report {
+function reportOf({ facts = {}, outcomes = [], kinds = [], problem, slipMs = 1, inputWaitMs = 0, loopP99Ms = 1 }: Changes = {}): Report {
   const tally = createTally(0);
   for (let i = 0; i < 100; i++) {
     const items: Outgoing[] = [{ kind: kinds[i] ?? 'plain', exposure: traffic.exposureAt(i), value: '{}' }];
@@ -42,6 +43,7 @@ function reportOf({ facts = {}, outcomes = [], kinds = [], problem, slipMs = 1, 
     tally.slipped(duesMs, i * 10 + slipMs, 0);
     tally.settled({ items, duesMs, handedMs: i * 10 + 1, settledMs: i * 10 + 5, outcomes: [outcomes[i] ?? ACKED], retries: 0 });
   }
+  tally.waitedForInput(500, 500 + inputWaitMs);
   const result = { problem, durationMs: 1000, asked: { count: 100, firstMs: 0, lastMs: 990 } };
   return makeReport({ ...FACTS, ...facts }, { tally, result, loopDelay: { p99Ms: loopP99Ms, maxMs: loopP99Ms }, isInterrupted: false });
 }
@@ -79,6 +81,11 @@ describe('doubts', () => {
     expect(reportOf({ loopP99Ms: 80 }).doubts).toEqual([expect.stringContaining('event loop delay p99 80 ms')]);
   });
 
+  test('are raised by an input that was late, and not by the moments that any takes', () => {
+    expect(reportOf({ inputWaitMs: 400 }).doubts).toEqual(['the input was late: 0.4 s were spent waiting for it']);
+    expect(reportOf({ inputWaitMs: 10 }).doubts).toEqual([]);
+  });
+
   test('are raised when less was achieved than asked for', () => {
     const outcomes = Array.from({ length: 10 }, (): SendOutcome => ({ kind: 'unknown', reason: 'x' }));
     expect(reportOf({ outcomes }).doubts).toEqual([expect.stringContaining('asked for 100/s, achieved')]);
@@ -87,7 +94,8 @@ describe('doubts', () => {
   test('are raised where nothing was measured', () => {
     const tally = createTally(0);
     const achieved = achievedRate({ measured: tally.measured, warmupMs: 0, asked: undefined });
-    expect(doubts({ ...tally, achieved, loopDelay: { p99Ms: 0, maxMs: 0 } })).toEqual(['nothing was measured']);
+    const none = { inputWaitMs: 0, durationMs: 1000, loopDelay: { p99Ms: 0, maxMs: 0 } };
+    expect(doubts({ ...tally, ...none, achieved })).toEqual(['nothing was measured']);
   });
 
   test('are none when all went as asked', () => {

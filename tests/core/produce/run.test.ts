@@ -78,6 +78,17 @@ describe('createRun()', () => {
     expect(run.tally.counts.sent).toBeGreaterThan(0);
   });
 
+  test('ends at once, with the reason, where it may not write', async () => {
+    const attempt: RunDeps['attempt'] = async (items) =>
+      items.map(() => ({ kind: 'not-sent', reason: 'the broker does not allow it', code: 'GBX_KAFKA_AUTH' }));
+    const { run, clock } = setUp({ schedule: even(100, 3_600_000) }, { attempt });
+    const finishing = run.finish();
+    await play(clock, 100);
+    const { problem } = await finishing;
+    expect(problem).toMatchObject({ code: 'GBX_KAFKA_AUTH', message: 'the broker does not allow it' });
+    expect(run.tally.counts.failed).toBe(run.tally.counts.sent);
+  });
+
   test('goes on when single ones fail while others come through', async () => {
     const attempt: RunDeps['attempt'] = async (items) =>
       items.map((_, index) => (index === 0 ? { kind: 'refused', reason: 'too large' } : { kind: 'acked' }));
@@ -130,6 +141,25 @@ describe('createRun()', () => {
     expect(service.quantile(0.75)).toBeLessThan(20);
     // It was not the generator that was late.
     expect(slip.quantile(0.99)).toBeLessThan(20);
+  });
+
+  test('calls a late input by its name, and not this machine late', async () => {
+    const clock = manualClock();
+    const traffic = createTraffic({ seed: 's', startMs: 0 });
+    let taken = 0;
+    // Lines that come one by one, the third after half a second.
+    const take: RunDeps['take'] = async () => {
+      taken += 1;
+      if (taken === 3) await clock.sleep(500);
+      return [{ kind: 'plain', exposure: traffic.exposureAt(taken), value: '{}' }];
+    };
+    const { run } = setUp({ schedule: even(100, 1000), count: 100 }, { take, clock });
+    const finishing = run.finish();
+    await play(clock, 3_000);
+    await finishing;
+    expect(run.tally.counts.ok).toBe(100);
+    expect(run.tally.inputWaitMs()).toBe(500);
+    expect(run.tally.slip.quantile(0.99)).toBeLessThan(20);
   });
 
   test('never has more on the way than it may, whatever falls due meanwhile', async () => {
