@@ -3,7 +3,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import kafkajs, { type AclOperationTypes, type AclResourceTypes, Kafka, logLevel } from 'kafkajs';
+import kafkajs, { type AclOperationTypes, type AclResourceTypes, type Admin, Kafka, logLevel } from 'kafkajs';
 import { ensureKafkaJars, KAFKA_FILES, userCacheDir } from '../../src/dev/kafka-jars.ts';
 import { isKafkaReady } from '../../src/dev/kafka-probe.ts';
 import { kafkaProperties, metaProperties } from '../../src/dev/kafka-properties.ts';
@@ -59,11 +59,17 @@ export async function openGuardedBroker(): Promise<GuardedBroker> {
       timeoutMs: START_MS_MAX,
       intervalMs: 50,
     });
+    // The first who asks for a group has the broker make the topic of its offsets, and is told to come again.
+    await eventually('a coordinator of groups', () => knowsGroups(brokers), { timeoutMs: START_MS_MAX });
   } catch (error) {
     await dispose();
     throw error;
   }
   return { brokers, restrict: (restriction) => restrict(brokers, restriction), [Symbol.asyncDispose]: dispose };
+}
+
+async function knowsGroups(brokers: string): Promise<boolean> {
+  return withAdmin(brokers, async (admin) => (await admin.describeGroups(['any'])).groups.length === 1);
 }
 
 async function restrict(brokers: string, { kind, name, to }: Restriction): Promise<void> {
@@ -77,12 +83,16 @@ async function restrict(brokers: string, { kind, name, to }: Restriction): Promi
     operation,
     permissionType: AclPermissionTypes.ALLOW,
   });
+  // A right of somebody else takes those away that nobody had to be given.
+  const acl = [entry('User:nobody', AclOperationTypes.ALL), ...to.map((right) => entry('User:ANONYMOUS', AclOperationTypes[right]))];
+  await withAdmin(brokers, (admin) => admin.createAcls({ acl }));
+}
+
+async function withAdmin<T>(brokers: string, work: (admin: Admin) => Promise<T>): Promise<T> {
   const admin = new Kafka({ brokers: [brokers], clientId: 'gbx-tests', logLevel: logLevel.NOTHING }).admin();
   await admin.connect();
   try {
-    // A right of somebody else takes those away that nobody had to be given.
-    const acl = [entry('User:nobody', AclOperationTypes.ALL), ...to.map((right) => entry('User:ANONYMOUS', AclOperationTypes[right]))];
-    await admin.createAcls({ acl });
+    return await work(admin);
   } finally {
     await admin.disconnect();
   }
