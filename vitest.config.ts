@@ -18,7 +18,8 @@ export default defineConfig({
         },
       },
       { test: { name: 'integration', include: ['tests/**/*.integration.test.ts'], ...servers, sequence: { groupOrder: 1 } } },
-      { test: { name: 'e2e', include: ['tests/**/*.e2e.test.ts'], ...servers, sequence: { groupOrder: 2 } } },
+      // They wait for other processes more than they work themselves.
+      { test: { name: 'e2e', include: ['tests/**/*.e2e.test.ts'], ...servers, maxWorkers: 3, sequence: { groupOrder: 2 } } },
     ],
   },
 });
