@@ -1,5 +1,5 @@
 // Three kinds of tests, told apart by file name. Integration and e2e share one broker and one PostgreSQL, which
-// tests/support/global-setup.ts starts before and stops after; at most two of their files run at a time.
+// tests/support/global-setup.ts starts before and stops after; at most two of their files run at a time, three of e2e.
 import { defineConfig } from 'vitest/config';
 
 const servers = { globalSetup: ['tests/support/global-setup.ts'], maxWorkers: 2, testTimeout: 60_000, hookTimeout: 120_000 };
