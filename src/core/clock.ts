@@ -29,7 +29,6 @@ export const systemClock: Clock = {
 /** Randomness as an argument: uniform in [0, 1). */
 export type Random = () => number;
 
-/** Resolves when the signal aborts, or at once when it has. */
 /** @throws the signal's reason when it aborts first */
 export async function raceAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
@@ -38,6 +37,7 @@ export async function raceAbort<T>(signal: AbortSignal, promise: Promise<T>): Pr
   return promise;
 }
 
+/** Resolves when the signal aborts, or at once when it has. */
 export function untilAborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) return resolve();

@@ -109,6 +109,8 @@ describe('the lines of a page do what it says', () => {
       await using child = await startGbx(whole, { env: { ...world.pipeline.env, ...OWN_PORTS }, cwd: world.folder });
       const code = await endOf(child, argv);
       expect({ code, stderr: child.stderr() }).toMatchObject({ code: OTHER_CODES[typed] ?? 0 });
+      // Node's own, as of listeners that pile up.
+      expect(child.stderr()).not.toMatch(/Warning: /u);
       if (!runsOn(argv)) expect(child.stdout() + child.stderr()).not.toBe('');
       if (argv.includes('--json')) expect(JSON.parse(child.stdout())).toMatchObject({ schema: expect.stringMatching(/^gbx\./u) });
       if (/^replay (plan|import)/u.test(typed)) plan = planName(child.stdout());

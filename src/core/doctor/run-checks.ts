@@ -63,9 +63,8 @@ const CAUSES = { ok: 'is ok', warn: 'warns', fail: 'failed', unknown: 'is unknow
 async function askWithin(check: Check, { clock, timeoutMs, signal }: RunOptions): Promise<Finding> {
   if (signal.aborted) return INTERRUPTED;
   const done = new AbortController();
-  const giveUp = (): void => done.abort();
-  signal.addEventListener('abort', giveUp, { once: true });
-  const limit = clock.sleep(timeoutMs, done.signal).then((): Finding => {
+  const either = AbortSignal.any([signal, done.signal]);
+  const limit = clock.sleep(timeoutMs, either).then((): Finding => {
     if (signal.aborted) return INTERRUPTED;
     return {
       state: 'fail',
@@ -74,10 +73,9 @@ async function askWithin(check: Check, { clock, timeoutMs, signal }: RunOptions)
     };
   });
   try {
-    return await Promise.race([asFinding(check, done.signal), limit]);
+    return await Promise.race([asFinding(check, either), limit]);
   } finally {
     done.abort();
-    signal.removeEventListener('abort', giveUp);
   }
 }
 
