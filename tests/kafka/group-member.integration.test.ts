@@ -101,6 +101,13 @@ describe('take()', () => {
     await producer.disconnect();
     await write({ topic }, [{ partition: 1, value: 'beside' }]);
     await using source = await open({ topic });
+    await eventually('the join', async () => {
+      const event = await source.take(200);
+      if (event?.kind !== 'joined') return false;
+      source.seek(new Map(event.partitions.map((partition) => [partition, 0n])));
+      return true;
+    });
+    await systemClock.sleep(1_500); // nobody takes while the good batch and the bad one are read
     const seen: string[] = [];
     const failure = readUntil(
       source,

@@ -223,6 +223,19 @@ describe('seek()', () => {
 });
 
 describe('commit()', () => {
+  test('alone commits: not what was read, and not the end of the member', async () => {
+    const topic = await createTopic({ partitions: 1 });
+    const group = `g-${randomUUID()}`;
+    await write(topic, [{ partition: 0, value: 'read' }]);
+    await using admin = await openAdmin(connectionTo());
+    {
+      await using source = await open({ topic, group });
+      await startAt(source, 0n);
+      await nextRecords(source);
+    }
+    expect(await admin.committedOffsets(group, topic)).toEqual(new Map());
+  });
+
   test('is seen by others, and moves nothing of another member', async () => {
     const topic = await createTopic({ partitions: 2 });
     const group = `g-${randomUUID()}`;
