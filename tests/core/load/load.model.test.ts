@@ -5,7 +5,7 @@ import { unseen } from './simulation/coverage.ts';
 import { simulate } from './simulation/simulate.ts';
 
 /** Some seconds; more of them: `npm run simulate -- --seeds 5000`. */
-const SEEDS = 300;
+const SEEDS = 600;
 
 describe('runLoad()', () => {
   it(`loads each exposure once under ${SEEDS} random histories of faults`, { timeout: 120_000 }, async () => {
