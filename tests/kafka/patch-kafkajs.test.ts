@@ -53,6 +53,12 @@ describe('patchKafkaJs()', () => {
     ).toBe(hash);
   });
 
+  test('gives kafkajs a clock that does not step', () => {
+    const queue = { pending: [], throttledUntil: Date.now() + 3_600_000 };
+    load(QUEUE).prototype.scheduleCheckPendingRequests.call(queue);
+    expect(queue.throttledUntil).toBe(-1);
+  });
+
   test('is applied to the installed version', () => {
     expect(patchKafkaJs()).toBe(true);
     expect(load('kafkajs/package.json').version).toBe(PATCHED_VERSION);

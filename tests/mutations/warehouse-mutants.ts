@@ -51,7 +51,7 @@ export const WAREHOUSE_MUTANTS: readonly Mutant[] = [
     file: 'src/warehouse/flush.ts',
     find: '  if (!covered) throw',
     replace: '  if (!covered && rows.length < 0) throw',
-    tests: ['tests/warehouse/flush.integration.test.ts'],
+    tests: ['tests/warehouse/flush.test.ts'],
   },
   {
     guard: 'a batch of an older claim is fenced (epoch and owner)',

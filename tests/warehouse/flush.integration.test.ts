@@ -155,6 +155,13 @@ describe.each(COMBINATIONS)(
       expect(await countOf(known.exposureId, fresh.exposureId)).toEqual([1, 1]);
     });
 
+    it.each([-24, 24])('compares a batch with rows that lie %i hours from it', async (hours) => {
+      const known = exposure();
+      await insertByHand(known);
+      const nearly = { ...known, tsMicros: known.tsMicros + hours * HOUR_MICROS };
+      expect(await warehouse.flush(requestOf(await claim(warehouse), [nearly]))).toMatchObject({ kind: 'loaded', inserted: 0 });
+    });
+
     it('finds an id that stands there for another user, and writes nothing until it is left out', async () => {
       const known = exposure();
       await insertByHand(known);

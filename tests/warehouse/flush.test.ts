@@ -32,8 +32,8 @@ function session({ commit = 'COMMIT', sent = [] }: Answers): Session {
 
 const ROWS = [exposure(), exposure()];
 
-function flush(one: Session, staged: number): ReturnType<typeof flushBatch> {
-  const request = requestOf({ scope: { clusterId: 'c', group: 'g', topic: 't' }, owner: 'me', epoch: 1 }, ROWS);
+function flush(one: Session, staged: number, changes: Partial<Parameters<typeof flushBatch>[1]> = {}): ReturnType<typeof flushBatch> {
+  const request = { ...requestOf({ scope: { clusterId: 'c', group: 'g', topic: 't' }, owner: 'me', epoch: 1 }, ROWS), ...changes };
   const deps = { fill: async () => staged, clock: fixedClock(NOON_MS), wholeTable: false, watchLock: () => () => undefined };
   return flushBatch(one, request, deps);
 }
@@ -42,6 +42,12 @@ describe('flushBatch()', () => {
   it('is loaded where the server says COMMIT, and contention where it rolled back instead', async () => {
     expect(await flush(session({}), 2)).toMatchObject({ kind: 'loaded', inserted: 2 });
     await expect(flush(session({ commit: 'ROLLBACK' }), 2)).rejects.toMatchObject({ failure: 'contention' });
+  });
+
+  it('sends nothing where a row lies outside the windows of its batch, as it would be taken for known', async () => {
+    const sent: string[] = [];
+    await expect(flush(session({ sent }), 2, { windows: [] })).rejects.toThrow('a row of the batch lies outside its windows');
+    expect(sent).toEqual([]);
   });
 
   it('moves no ledger where the stage took fewer rows than it was sent', async () => {
