@@ -98,7 +98,8 @@ function pace(run: Run, perSecond: number, forMs: number): Promise<{ readonly du
 }
 
 function post(run: Run, dueMs: number): void {
-  const connection = run.idle.pop();
+  // The one that rested longest: a server closes those that rest for seconds.
+  const connection = run.idle.shift();
   if (connection === undefined) {
     run.waiting.push(dueMs);
     return;

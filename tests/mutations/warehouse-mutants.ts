@@ -200,7 +200,7 @@ export const WAREHOUSE_MUTANTS: readonly Mutant[] = [
     file: 'src/warehouse/session.ts',
     find: "`SET timezone TO 'UTC'`",
     replace: "`SET timezone TO 'Asia/Tokyo'`",
-    tests: ['tests/warehouse/open-warehouse.integration.test.ts'],
+    tests: ['tests/warehouse/session.integration.test.ts'],
   },
   {
     guard: 'the lock of the ledger is waited for no longer than its own limit',
