@@ -96,20 +96,29 @@ describe.concurrent('gbx consume', () => {
     const { database } = pipeline;
     await pipeline.send(1_000);
     let ended = 0;
+    const endSessions = async (): Promise<void> => {
+      const rows = await database.query(
+        `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'gbx-consume'`,
+        [database.name],
+      );
+      ended += rows.length;
+    };
     const onMessage = async ({ statement }: { readonly statement: { readonly inAll: number } | undefined }) => {
-      if (statement !== undefined && statement.inAll % 11 === 0 && ended < 8) {
-        const rows = await database.query(
-          `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1 AND application_name = 'gbx-consume'`,
-          [database.name],
-        );
-        ended += rows.length;
-      }
+      if (statement !== undefined && statement.inAll % 11 === 0 && ended < 8) await endSessions();
       return 'forward' as const;
     };
     await using proxy = await openPostgresProxy({ target: testStack().postgres, onMessage });
     await using consumer = await pipeline.consumer({ DB_PORT: String(proxy.port) });
-    await expectHealed(pipeline, { consumer, rows: 1_000 });
+    await pipeline.untilLoaded();
     expect(ended).toBeGreaterThanOrEqual(8);
+    // While nobody waits for an answer, too.
+    ended = 0;
+    await eventually('idle sessions ended', async () => {
+      await endSessions();
+      return ended > 0;
+    });
+    await pipeline.send(100);
+    await expectHealed(pipeline, { consumer, rows: 1_100 });
   });
 
   it('tries again in place when the warehouse is busy', async () => {

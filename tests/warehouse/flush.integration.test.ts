@@ -254,6 +254,7 @@ describe.each(COMBINATIONS)(
       const row = exposure();
       await expect(warehouse.flush(requestOf(claimed, [row]))).rejects.toMatchObject({ code: 'GBX_LEDGER_BROKEN', failure: 'fatal' });
       await expect(claim(warehouse, claimed.scope)).rejects.toMatchObject({ code: 'GBX_LEDGER_BROKEN' });
+      await expect(warehouse.readLedger(claimed.scope)).rejects.toMatchObject({ code: 'GBX_LEDGER_BROKEN' });
       expect(await countOf(row.exposureId)).toEqual([0]);
     });
 

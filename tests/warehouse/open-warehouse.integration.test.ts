@@ -144,10 +144,13 @@ describe('a session that is lost or blocked', () => {
   });
 
   it('fails as contention when the lock of the ledger does not come in time', async () => {
-    await using warehouse = openWarehouse({ ...connection, lockTimeoutMs: 200 });
+    await using warehouse = openWarehouse({ ...connection, lockTimeoutMs: 200, statementTimeoutMs: 20_000 });
     const request = requestOf(await claim(warehouse), [exposure()]);
     await using blocker = await blockTable('growthbook.gbx_ledger');
+    const startedMs = performance.now();
     await expect(warehouse.flush(request)).rejects.toMatchObject({ code: 'GBX_WAREHOUSE_BUSY', failure: 'contention', exitCode: 75 });
+    // By its own limit, not by that of statements.
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
     await blocker.release();
     expect(await warehouse.flush(request)).toMatchObject({ kind: 'loaded', inserted: 1 });
   });
