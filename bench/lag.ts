@@ -167,6 +167,8 @@ async function openLoad(brokers: string): Promise<Load> {
       await systemClock.sleep(SEND_MS, stopping.signal);
     }
   })();
+  // Thrown when it is closed.
+  sending.catch(() => undefined);
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     stopping.abort();

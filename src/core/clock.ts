@@ -32,9 +32,17 @@ export type Random = () => number;
 /** @throws the signal's reason when it aborts first */
 export async function raceAbort<T>(signal: AbortSignal, promise: Promise<T>): Promise<T> {
   promise.catch(() => undefined);
-  await Promise.race([promise, untilAborted(signal)]);
   signal.throwIfAborted();
-  return promise;
+  let onAbort = (): void => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
 }
 
 /** Resolves when the signal aborts, or at once when it has. */

@@ -28,7 +28,8 @@ export async function isKafkaReady(port: number, { clusterId, timeoutMs = 1000 }
     socket.once('connect', () => socket.write(metadataRequest()));
     socket.on('data', (chunk) => {
       received = Buffer.concat([received, chunk]);
-      const isWhole = received.length >= 4 && received.length >= 4 + received.readInt32BE(0);
+      // Whatever else listens there may say anything.
+      const isWhole = received.length >= 12 && received.length >= 4 + received.readInt32BE(0);
       // Length, correlation id, then the array of brokers, which starts with its count; the cluster's id stands behind it.
       if (isWhole) finish(received.readInt32BE(8) > 0 && received.includes(clusterId, 12, 'latin1'));
     });

@@ -1,5 +1,5 @@
-// What one broker says, at the address it was given and at no other: who it is, whom it advertises, what it has of some topics,
-// and what this login may do with a group.
+// What one broker says, at the address it was given: who it is, whom it advertises, what it has of some topics, and what this
+// login may do with a group, which the group's coordinator is asked where it is said to be.
 import type { ClusterFacts, HostAddress } from '../core/doctor/ports.ts';
 import type { KafkaConnection } from './client.ts';
 import { type Ask, converse } from './doctor-conversation.ts';

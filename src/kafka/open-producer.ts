@@ -124,7 +124,7 @@ const NOT_TRIED: SendOutcome = { kind: 'not-sent', reason: 'it was not tried, as
 
 /** Of records that were sent before, together with others that were refused: those may have been written then. */
 function maybeStored(outcome: SendOutcome): SendOutcome {
-  return outcome.kind === 'not-sent' ? { kind: 'unknown', reason: outcome.reason } : outcome;
+  return outcome.kind === 'not-sent' ? { ...outcome, kind: 'unknown' } : outcome;
 }
 
 /** What is to be sent next of a part that was refused together with others: the part alone, then its halves; nothing where it is the record itself. */

@@ -31,9 +31,7 @@ export type PartOutcome = SendOutcome;
  * answer for records that were appended and replicated before the leader moved (kafka.server.DelayedProduce).
  */
 const NOT_APPENDED = new Set(['NOT_ENOUGH_REPLICAS', 'CORRUPT_MESSAGE']);
-/**
- * Rights are the topic's, and looked at before anything is appended: said of one partition, it holds for all of the send.
- */
+/** Looked at before anything is appended; but each broker learns of a right by itself, and another one may have appended its part. */
 const FORBIDDEN = new Set(['TOPIC_AUTHORIZATION_FAILED', 'CLUSTER_AUTHORIZATION_FAILED']);
 /** The broker will never append these, or not together. */
 const REFUSED = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_TIMESTAMP', 'INVALID_RECORD']);
@@ -80,10 +78,11 @@ interface FailedPart {
 
 function judge({ error, failure: { message: reason, code }, isEncoded, isAlone }: FailedPart): PartOutcome {
   const type = protocolTypeOf(error) ?? '';
-  if (!isEncoded || FORBIDDEN.has(type)) return { kind: 'not-sent', reason, code };
+  if (!isEncoded) return { kind: 'not-sent', reason, code };
   if (REFUSED.has(type)) return { kind: 'refused', reason, code };
   // The error is one partition's: the others may have been written.
-  return isAlone && NOT_APPENDED.has(type) ? { kind: 'not-sent', reason, code } : { kind: 'unknown', reason };
+  const isCertain = isAlone && (NOT_APPENDED.has(type) || FORBIDDEN.has(type));
+  return { kind: isCertain ? 'not-sent' : 'unknown', reason, code };
 }
 
 interface WatchedMessages {

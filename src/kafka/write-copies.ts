@@ -86,8 +86,10 @@ type Refusal = SendOutcome & { readonly kind: 'refused' };
 
 /** Another try would be refused too, until somebody gives the right. */
 function assertAllowed({ what }: Named, outcomes: readonly SendOutcome[]): void {
-  const denied = outcomes.find((outcome) => outcome.kind === 'not-sent' && outcome.code === 'GBX_KAFKA_AUTH');
-  if (denied?.kind === 'not-sent') throw new GbxError('GBX_KAFKA_AUTH', `No ${what} can be written: ${denied.reason}`);
+  for (const outcome of outcomes) {
+    if (outcome.kind === 'acked' || outcome.code !== 'GBX_KAFKA_AUTH') continue;
+    throw new GbxError('GBX_KAFKA_AUTH', `No ${what} can be written: ${outcome.reason}`);
+  }
 }
 
 async function assertTopic(producer: RecordProducer, { topic, what }: Named): Promise<void> {

@@ -103,8 +103,8 @@ function rangeLines({ expired, expiredUnloaded, ...range }: RangeFound): string[
     `range: ${count(range.records)} records, ${count(range.exposures)} exposures: ${count(range.loaded)} in the table, ${count(range.missing)} missing, ` +
       `${count(range.deadLetters)} dead letters, ${count(range.idReused)} under a taken id; ${count(range.invalid)} records are none` +
       (range.waiting > 0 ? `; ${count(range.waiting)} more wait to be loaded` : ''),
-    ...(expiredUnloaded > 0 ? [`✗ ${count(expiredUnloaded)} more are lost: gone from the topic before they were loaded`] : []),
-    ...(passed > 0 ? [`${count(passed)} more have expired: whether they are in the table cannot be told`] : []),
+    ...(expiredUnloaded > 0 ? [`✗ up to ${count(expiredUnloaded)} more are lost: gone from the topic before they were loaded`] : []),
+    ...(passed > 0 ? [`up to ${count(passed)} more have expired: whether they are in the table cannot be told`] : []),
   ];
 }
 

@@ -8,4 +8,5 @@ test('raceAbort() gives what comes, and throws what the signal says where that c
   const waiting = raceAbort(stopping.signal, new Promise(() => undefined));
   stopping.abort(new Error('stopped'));
   await expect(waiting).rejects.toThrow('stopped');
+  await expect(raceAbort(stopping.signal, Promise.resolve(1))).rejects.toThrow('stopped');
 });

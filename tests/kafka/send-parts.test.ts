@@ -89,15 +89,21 @@ describe('sendParts()', () => {
     expect(kinds).toEqual(['unknown', 'unknown']);
   });
 
-  test('takes a missing right for the topic’s: nothing of the send was appended, and the reason has its name', async () => {
+  test('gives a missing right its name; of two parts another broker may have appended one, as it did not know yet', async () => {
     const send: Send = async ({ messages }) => {
       encode(messages, 0, 1);
       throw brokerSays('TOPIC_AUTHORIZATION_FAILED');
     };
     const translate = () => new GbxError('GBX_KAFKA_AUTH', 'the broker does not allow it');
     const all = { ...deps(send), translate };
-    const denied = { kind: 'not-sent', reason: 'the broker does not allow it', code: 'GBX_KAFKA_AUTH' };
-    expect(await sendParts('t', [part(0), part(1)], all)).toEqual([denied, denied]);
+    const denied = { reason: 'the broker does not allow it', code: 'GBX_KAFKA_AUTH' };
+    const unsure = { kind: 'unknown', ...denied };
+    expect(await sendParts('t', [part(0), part(1)], all)).toEqual([unsure, unsure]);
+    const alone: Send = async ({ messages }) => {
+      encode(messages, 0);
+      throw brokerSays('TOPIC_AUTHORIZATION_FAILED');
+    };
+    expect(await sendParts('t', [part(0)], { ...deps(alone), translate })).toEqual([{ kind: 'not-sent', ...denied }]);
   });
 
   test('believes a send that resolves only for the partitions it names without error', async () => {

@@ -12,8 +12,8 @@ export const KAFKA_MUTANTS: readonly Mutant[] = [
   {
     guard: 'a send without an answer is unknown, not a refusal',
     file: 'src/kafka/send-parts.ts',
-    find: 'isAlone && NOT_APPENDED.has(type)',
-    replace: 'isAlone || NOT_APPENDED.has(type)',
+    find: 'isAlone && (NOT_APPENDED.has(type)',
+    replace: 'isAlone || (NOT_APPENDED.has(type)',
     tests: ['tests/kafka/send-parts.test.ts'],
   },
   {

@@ -8,7 +8,7 @@ export type SendOutcome =
   /** Surely not stored: nothing of it left this process, or the broker appended nothing. `code`: why, where that has a name. */
   | { readonly kind: 'not-sent'; readonly reason: string; readonly code?: ErrorCode }
   /** Sent, but no answer came: it may be stored or not. Sending it again with the same id is harmless. */
-  | { readonly kind: 'unknown'; readonly reason: string }
+  | { readonly kind: 'unknown'; readonly reason: string; readonly code?: ErrorCode }
   /** The broker refuses this record for itself: for its size, or where `code` is GBX_RECORD_REFUSED for another reason. */
   | { readonly kind: 'refused'; readonly reason: string; readonly code?: ErrorCode };
 

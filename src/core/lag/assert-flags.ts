@@ -34,9 +34,13 @@ export function assertLagFlags(options: Options): void {
     if (isGiven('sample')) throw apart('--sample', `--${mode}`, `--${mode} looks again and again by itself`);
     if (isGiven('explain')) throw apart('--explain', `--${mode}`, 'it is about one look, or those of --sample');
   }
-  const { json, output, interval } = options;
+  const { json, output, interval, timeout, stableFor } = options;
   if (typeof interval === 'number' && interval < INTERVAL_MS_MIN) {
     throw new GbxError('GBX_USAGE', `Cannot look every ${interval} ms: --interval is ${INTERVAL_MS_MIN}ms or more`);
+  }
+  if (timeout === 0) throw new GbxError('GBX_USAGE', 'Cannot wait for no time at all: --timeout is more than 0');
+  if (typeof timeout === 'number' && typeof stableFor === 'number' && stableFor >= timeout) {
+    throw apart('--stable-for', '--timeout', 'what must hold for so long cannot be seen to within that time');
   }
   if (output !== 'csv' && output !== 'prometheus') return;
   if (json === true) throw apart('--json', `--output ${output}`);

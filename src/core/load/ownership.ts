@@ -6,7 +6,7 @@ import type { Settled } from './flush.ts';
 import { keepRecords, type Loop, type RecordsEvent, startBatch } from './loop.ts';
 import { forgetPlaces } from './outgoing.ts';
 import type { LedgerRow } from './ports.ts';
-import { rememberWaiting, watchRetention } from './retention.ts';
+import { rememberDropped, rememberWaiting, watchRetention } from './retention.ts';
 
 /** After being fenced: time for the join that explains it to arrive. */
 const JOIN_WAIT_MS = 3_000;
@@ -80,6 +80,7 @@ function fencedForGood(by: readonly { partition: number; owner: string; host: st
 async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void> {
   const { deps, options, signal } = loop;
   let wanted = partitions;
+  const inFlight = loop.flight?.batch;
   rememberWaiting(loop);
   loop.held.clear();
   loop.toCommit.clear();
@@ -92,11 +93,13 @@ async function takeOver(loop: Loop, partitions: readonly number[]): Promise<void
   const landed = await landFlight(loop);
   await early.writing;
   if (landed?.kind === 'loaded') noteLoaded(loop, landed);
+  else if (inFlight !== undefined) rememberDropped(loop, inFlight.oldestMs);
   for (;;) {
     const claim = await claimPartitions(deps, wanted, { ...options, signal, onAttempt: () => watchRetention(loop) });
     if (claim.kind === 'aborted') return;
     if (claim.kind === 'rejoined') {
       wanted = claim.partitions;
+      deps.status.partitions = undefined;
       continue;
     }
     loop.owner = claim.owner;

@@ -11,7 +11,7 @@ import { createStallWatch, type StallWatch } from './stall-watch.ts';
 export type OwnedSource = Source & AsyncDisposable;
 
 export interface SuperviseOptions {
-  /** Makes a client. What it throws the first time is thrown by superviseSource; later it is tried again for ever. */
+  /** Makes a client. What it throws the first time is thrown by superviseSource; later it is tried again, but for what was wrong from the start. */
   readonly open: () => Promise<OwnedSource>;
   readonly clock: Clock;
   readonly random: Random;
@@ -59,6 +59,8 @@ export interface Current {
   readonly sinceMs: number;
   unjoinedSaidAtMs: number;
   joins: number;
+  /** By `Clock.elapsed`, from the last join on, where that gave it no partition: it stands by. */
+  standsBySinceMs: number | undefined;
   /** How often it had nothing to give at once: what it gave before was taken. */
   emptyTakes: number;
   /** `emptyTakes` at the last look for a stall. */
@@ -102,13 +104,14 @@ export function asCurrent({ limits, clock }: Supervisor, source: OwnedSource): C
     sinceMs,
     unjoinedSaidAtMs: sinceMs,
     joins: 0,
+    standsBySinceMs: undefined,
     emptyTakes: 0,
     emptyTakesSeen: 0,
     refused: undefined,
   };
 }
 
-/** Records that no client took before, or all of the log was given. */
+/** Records that no client took before, all of the log was given, or a place in the group to stand by. */
 export function noteProgress(state: Supervisor): void {
   Object.assign(state, { rebuilds: 0, deaths: 0, deathSaidAtMs: Number.NEGATIVE_INFINITY, hasRead: true });
 }

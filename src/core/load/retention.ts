@@ -6,9 +6,17 @@ const SHOW_EVERY_MS = 1_000;
 const WARN_EVERY_MS = 600_000;
 const WARN_FROM_RATIO = 0.5;
 
-/** A new claim drops what was read; it waits all the same, to be read again. Until that claim it is remembered here. */
+/**
+ * A new claim drops what was read; it waits all the same, to be read again. Until that claim it is remembered here. Without the
+ * batch in flight, which may be loaded yet.
+ */
 export function rememberWaiting(loop: Loop): void {
-  loop.retention.droppedMs = oldestWaiting(loop);
+  loop.retention.droppedMs = oldestWaiting({ ...loop, flight: undefined });
+}
+
+/** A batch that was dropped as well. */
+export function rememberDropped({ retention }: Loop, oldestMs: number): void {
+  retention.droppedMs = oldestOf([retention.droppedMs, oldestMs]);
 }
 
 /** Shows it once a second, and warns from half of the retention on, every ten minutes. */
@@ -39,6 +47,10 @@ export function watchRetention(loop: Loop): void {
 function oldestWaiting({ filling, flight, hold, waiting, retention }: Loop): number | undefined {
   const times = [filling.oldestMs, flight?.batch.oldestMs, waiting?.event.records[waiting.index]?.timestampMs, retention.droppedMs];
   for (const { timestampMs } of hold.records()) times.push(timestampMs);
+  return oldestOf(times);
+}
+
+function oldestOf(times: readonly (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined && Number.isFinite(time) && time > 0);
   return known.length === 0 ? undefined : Math.min(...known.map(Number));
 }

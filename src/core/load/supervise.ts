@@ -113,6 +113,7 @@ async function untilChanged(state: Supervisor, ms: number, signal?: AbortSignal)
 function note(state: Supervisor, current: Current, event: SourceEvent): void {
   if (event.kind === 'joined') {
     current.joins++;
+    current.standsBySinceMs = event.partitions.length === 0 ? state.clock.elapsed() : undefined;
     current.stalls.joined();
     return;
   }
@@ -178,6 +179,7 @@ async function lookForStall(state: Supervisor, current: Current): Promise<void> 
     const wasEmpty = current.emptyTakes > current.emptyTakesSeen;
     current.emptyTakesSeen = current.emptyTakes;
     const partitions = current.stalls.doubted();
+    if (standsBy(state, current)) noteProgress(state);
     if (partitions.length === 0) return;
     const { stalled, isCaughtUp } = current.stalls.check(await current.source.offsets(partitions), wasEmpty);
     if (isCaughtUp && state.current === current) noteProgress(state);
@@ -187,6 +189,12 @@ async function lookForStall(state: Supervisor, current: Current): Promise<void> 
   } finally {
     state.isChecking = false;
   }
+}
+
+/** A member without partitions has nothing to read: to be in its group still, a look later, is all that it can do. */
+function standsBy({ clock, limits, current: present }: Supervisor, current: Current): boolean {
+  const { standsBySinceMs } = current;
+  return present === current && standsBySinceMs !== undefined && clock.elapsed() - standsBySinceMs >= limits.checkMs;
 }
 
 function standsStill({ named, limits }: Supervisor, partitions: readonly number[]): GbxError {

@@ -51,14 +51,10 @@ function isSettled(outcomes: readonly SendOutcome[], count: number): boolean {
 
 /** What may not be written is given up at once: only a person can mend that. */
 function isOpen(outcome: SendOutcome): boolean {
-  return outcome.kind === 'unknown' || (outcome.kind === 'not-sent' && outcome.code !== 'GBX_KAFKA_AUTH');
+  return (outcome.kind === 'unknown' || outcome.kind === 'not-sent') && outcome.code !== 'GBX_KAFKA_AUTH';
 }
 
 /** What never had an answer may be stored, whatever a later attempt says short of success. */
 function join(before: SendOutcome, now: SendOutcome): SendOutcome {
-  return before.kind === 'unknown' && now.kind !== 'acked' ? { kind: 'unknown', reason: reasonOf(now) } : now;
-}
-
-function reasonOf(outcome: SendOutcome): string {
-  return outcome.kind === 'acked' ? '' : outcome.reason;
+  return before.kind === 'unknown' && now.kind !== 'acked' ? { ...now, kind: 'unknown' } : now;
 }

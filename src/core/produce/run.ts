@@ -192,10 +192,10 @@ function createSender({ retryForMs }: RunPlan, deps: SenderDeps): Sender {
     if (outcomes.some(({ kind }) => kind === 'acked' || kind === 'refused')) lastOkMs = elapsedMs();
     const failure = outcomes.find((outcome) => outcome.kind === 'not-sent' || outcome.kind === 'unknown');
     if (failure === undefined || signal.aborted || lastOkMs > handedMs) return;
-    const isForbidden = failure.kind === 'not-sent' && failure.code === 'GBX_KAFKA_AUTH';
-    problem ??= isForbidden
-      ? new GbxError('GBX_KAFKA_AUTH', failure.reason)
-      : new GbxError(lostCode, `Nothing came through for ${Math.round(retryForMs / 1000)} s: ${failure.reason}`);
+    problem ??=
+      failure.code === 'GBX_KAFKA_AUTH'
+        ? new GbxError('GBX_KAFKA_AUTH', failure.reason)
+        : new GbxError(lostCode, `Nothing came through for ${Math.round(retryForMs / 1000)} s: ${failure.reason}`);
   }
 
   return {

@@ -1,4 +1,5 @@
 // One pass of a verification over its share of the ids: topic or manifest, dead letters, table, then the suspects.
+import { raceAbort } from '../clock.ts';
 import { decodeRecord } from '../exposure/decode.ts';
 import type { StoredExposure } from '../exposure/stored.ts';
 import type { Account } from './account.ts';
@@ -116,7 +117,8 @@ async function readRows({ deps }: PassContext, { expected, share, snapshot, wind
     if (known !== undefined || byId.size < STRANGERS_MAX) byId.set(row.exposureId, (known ?? 0) + 1);
     else strangers.overflow++;
   };
-  for (const window of windows) await unlessAborted(snapshot.streamRows(window, onRow), deps.signal);
+  // A statement cannot be called back: its session is closed with the snapshot.
+  for (const window of windows) await raceAbort(deps.signal, snapshot.streamRows(window, onRow));
   return strangers;
 }
 
@@ -149,20 +151,4 @@ async function judgeStrangers(
   for (const exposureId of byId.keys()) findings.add(findings.phantom, exposureId);
   // Where all that were looked at are explained, nobody knows of the others.
   return { strangeRows: countRows(), phantomDoubt: byId.size === 0 && overflow > 0 ? 'busy' : undefined };
-}
-
-/** A statement cannot be called back: its session is closed with the snapshot. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  signal.throwIfAborted();
-  let onAbort = (): void => undefined;
-  const aborted = new Promise<never>((_, reject) => {
-    onAbort = () => reject(signal.reason);
-    signal.addEventListener('abort', onAbort, { once: true });
-  });
-  work.catch(() => undefined);
-  try {
-    return await Promise.race([work, aborted]);
-  } finally {
-    signal.removeEventListener('abort', onAbort);
-  }
 }

@@ -42,6 +42,11 @@ describe('assertLagFlags()', () => {
           `Cannot take ${flag} and --output prometheus together: it has a series a partition, in no order`,
         ] as const,
     ),
+    [{ wait: true, timeout: 0 }, 'Cannot wait for no time at all: --timeout is more than 0'],
+    [
+      { wait: true, timeout: 2_000, stableFor: 2_000 },
+      'Cannot take --stable-for and --timeout together: what must hold for so long cannot be seen to within that time',
+    ],
     [{ watch: true, interval: 0 }, 'Cannot look every 0 ms: --interval is 100ms or more'],
     [{ wait: true, interval: 99 }, 'Cannot look every 99 ms: --interval is 100ms or more'],
   ] as const)('refuses %j, which it would ignore', (options, message) => {

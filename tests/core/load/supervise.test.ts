@@ -95,6 +95,15 @@ describe('superviseSource()', () => {
     await expect(takeNext(60_000)).rejects.toMatchObject({ code: 'GBX_KAFKA_AUTH' });
   });
 
+  test('takes a place to stand by for progress: a login that is refused from then on is waited for', async () => {
+    const { latest, takeNext, clients } = await supervised(['c1', new GbxError('GBX_KAFKA_AUTH', 'no'), 'c1']);
+    latest().give({ kind: 'joined', partitions: [] });
+    for (let look = 0; look < 4; look++) await takeNext(10_000);
+    latest().die('GBX_KAFKA_UNREACHABLE');
+    await takeNext(60_000);
+    expect(clients).toHaveLength(2);
+  });
+
   test('ends with the reason after ten new clients without progress', async () => {
     const { latest, takeNext, clients } = await supervised();
     const failure = async (): Promise<unknown> => {
