@@ -81,12 +81,11 @@ export async function openKeptProcess(options: KeptProcessOptions): Promise<Kept
     ...(options.user ?? {}),
   });
   const started = new Promise<void>((resolve, reject) => keeper.once('spawn', resolve).once('error', reject));
-  await started.finally(() => file?.close());
+  // All of this before anything is waited for: of a process that has ended Node throws away what nobody listens to.
   if ('onLine' in output) {
     forwardLines(keeper.stdout, (line) => output.onLine(line, 'stdout'));
     forwardLines(keeper.stderr, (line) => output.onLine(line, 'stderr'));
   }
-
   let running = true;
   const report = readReport(keeper.stdio[3] as Readable);
   const exited = new Promise<Exit>((resolve) => {
@@ -97,6 +96,7 @@ export async function openKeptProcess(options: KeptProcessOptions): Promise<Kept
       report.exit.then(resolve, () => resolve({ code: undefined }));
     });
   });
+  await started.finally(() => file?.close());
   const lifeline = keeper.stdin as Writable;
   lifeline.on('error', () => undefined);
   const stop = (): Promise<Exit> => {

@@ -1,5 +1,6 @@
 // Contract: a kept process ends when it is told to and when its parent ends, however the parent ends, and nothing of its
 // process group is left.
+import { pbkdf2 } from 'node:crypto';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,6 +30,18 @@ describe('openKeptProcess()', () => {
     await using kept = await openKeptProcess({ command: 'gbx-no-such-command', args: [], output: { file: join(dir, 'log') } });
     expect(await kept.exited).toEqual({ code: 127 });
     expect(await readFile(join(dir, 'log'), 'utf8')).toContain('gbx-no-such-command');
+  });
+
+  it('hears of an end that comes while Node is busy with other files', async () => {
+    let isOver = false;
+    // More than Node's pool has threads, for as long as it takes: closing the log waits for longer than the process lives.
+    const spin = (): void => {
+      if (!isOver) pbkdf2('a', 'b', 60_000, 64, 'sha512', spin);
+    };
+    for (let thread = 0; thread < 12; thread++) spin();
+    await using kept = await openKeptProcess({ command: 'gbx-no-such-command', args: [], output: { file: join(dir, 'log') } });
+    expect(await kept.exited).toEqual({ code: 127 });
+    isOver = true;
   });
 
   it('hands over the exit code of a process that ends by itself', async () => {
