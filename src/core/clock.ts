@@ -52,3 +52,31 @@ export function untilAborted(signal: AbortSignal): Promise<void> {
     signal.addEventListener('abort', () => resolve(), { once: true });
   });
 }
+
+/** What withinTime() gives where the time was over first. */
+export const LATE = Symbol('late');
+
+interface TimeLimit {
+  readonly clock: Clock;
+  readonly ms: number;
+  /** Ends the wait as well. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * The work's outcome, or LATE. The work is told by its signal that nobody waits any more; what becomes of it then is unheard.
+ */
+export async function withinTime<T>(
+  { clock, ms, signal }: TimeLimit,
+  begin: (signal: AbortSignal) => PromiseLike<T>,
+): Promise<T | typeof LATE> {
+  const done = new AbortController();
+  // Not by listeners of our own: many may wait for the same signal, and Node warns of that.
+  const over = signal === undefined ? done.signal : AbortSignal.any([signal, done.signal]);
+  const limit = clock.sleep(ms, over).then((): typeof LATE => LATE);
+  try {
+    return await Promise.race([begin(over), limit]);
+  } finally {
+    done.abort();
+  }
+}

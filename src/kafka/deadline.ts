@@ -1,5 +1,5 @@
 // A limit on what kafkajs does in its own time.
-import type { Clock } from '../core/clock.ts';
+import { type Clock, LATE, withinTime } from '../core/clock.ts';
 
 interface DeadlineOptions {
   readonly clock: Clock;
@@ -10,16 +10,7 @@ interface DeadlineOptions {
 
 /** The work's outcome, or `late()` thrown once `ms` have passed; the work itself goes on, its outcome unheard. */
 export async function withDeadline<T>(work: Promise<T>, { clock, ms, late }: DeadlineOptions): Promise<T> {
-  const done = new AbortController();
-  const limit = clock.sleep(ms, done.signal).then(() => LATE);
-  try {
-    const first = await Promise.race([work, limit]);
-    if (first === LATE) throw late();
-    return first as T;
-  } finally {
-    done.abort();
-    work.catch(() => undefined);
-  }
+  const first = await withinTime({ clock, ms }, () => work);
+  if (first === LATE) throw late();
+  return first;
 }
-
-const LATE = Symbol('late');

@@ -1,6 +1,6 @@
 // Asks the checks of `gbx doctor`: each as soon as what it stands on has answered, all others at the same time, none longer
 // than its limit. Results are told in the order of the list, each as early as that order lets it.
-import type { Clock } from '../clock.ts';
+import { type Clock, LATE, withinTime } from '../clock.ts';
 import { GbxError } from '../errors.ts';
 import type { Area, Check, CheckResult, Finding } from './check.ts';
 
@@ -62,21 +62,14 @@ const CAUSES = { ok: 'is ok', warn: 'warns', fail: 'failed', unknown: 'is unknow
 
 async function askWithin(check: Check, { clock, timeoutMs, signal }: RunOptions): Promise<Finding> {
   if (signal.aborted) return INTERRUPTED;
-  const done = new AbortController();
-  const either = AbortSignal.any([signal, done.signal]);
-  const limit = clock.sleep(timeoutMs, either).then((): Finding => {
-    if (signal.aborted) return INTERRUPTED;
-    return {
-      state: 'fail',
-      found: `no answer within ${timeoutMs / 1000} s`,
-      todo: 'see whether what it asks is up, and not behind a firewall',
-    };
-  });
-  try {
-    return await Promise.race([asFinding(check, either), limit]);
-  } finally {
-    done.abort();
-  }
+  const finding = await withinTime({ clock, ms: timeoutMs, signal }, (over) => asFinding(check, over));
+  if (finding !== LATE) return finding;
+  if (signal.aborted) return INTERRUPTED;
+  return {
+    state: 'fail',
+    found: `no answer within ${timeoutMs / 1000} s`,
+    todo: 'see whether what it asks is up, and not behind a firewall',
+  };
 }
 
 const INTERRUPTED: Finding = { state: 'unknown', found: 'interrupted' };

@@ -1,6 +1,6 @@
 // The loops around one poll: a few samples for rates, `--wait` until limits are kept, `--watch` until a signal. One poll is
 // under way at a time, the next begins a pause after the last has ended.
-import type { Clock } from '../clock.ts';
+import { type Clock, LATE, withinTime } from '../clock.ts';
 import { asGbxError, type ErrorCode, type GbxError } from '../errors.ts';
 import { type AssessOptions, assessLag, type LagReport } from './assess.ts';
 import type { LagSample } from './sample.ts';
@@ -65,7 +65,7 @@ const MAY_COME: ReadonlySet<ErrorCode> = new Set(['GBX_GROUP_MISSING', 'GBX_TOPI
 
 /** Ends when the time is over, also in the middle of a poll. @throws {GbxError} at once what waiting does not mend */
 export async function runLagWait(deps: PollDeps, options: WaitOptions): Promise<WaitOutcome> {
-  const { window, assess, clock, signal } = deps;
+  const { poll, window, assess, clock, signal } = deps;
   const endMs = clock.elapsed() + options.timeoutMs;
   const leftMs = (): number => endMs - clock.elapsed();
   let since: number | undefined;
@@ -73,8 +73,8 @@ export async function runLagWait(deps: PollDeps, options: WaitOptions): Promise<
   let failure: GbxError | undefined;
   while (leftMs() > 0 && !signal.aborted) {
     try {
-      const sample = await pollWithin(deps, leftMs());
-      if (sample === undefined) break;
+      const sample = await withinTime({ clock, ms: leftMs(), signal }, poll);
+      if (sample === LATE) break;
       window.add(sample);
       report = assessLag(window, assess);
       failure = undefined;
@@ -89,19 +89,6 @@ export async function runLagWait(deps: PollDeps, options: WaitOptions): Promise<
     await clock.sleep(Math.min(options.intervalMs, leftMs()), signal);
   }
   return { kind: signal.aborted ? 'interrupted' : 'timeout', report, failure };
-}
-
-/** Undefined where it takes longer, or at the signal: the poll itself goes on, its outcome unheard. */
-async function pollWithin({ poll, clock, signal }: PollDeps, ms: number): Promise<LagSample | undefined> {
-  const done = new AbortController();
-  const over = clock.sleep(ms, AbortSignal.any([signal, done.signal])).then(() => undefined);
-  const polled = poll();
-  polled.catch(() => undefined);
-  try {
-    return await Promise.race([polled, over]);
-  } finally {
-    done.abort();
-  }
 }
 
 export interface WatchOptions {

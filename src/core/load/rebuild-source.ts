@@ -1,6 +1,6 @@
 // A new client in place of one that died: with backoff, for ever where Kafka is away, so many times where nothing explains it.
 // The state behind supervise.ts, which notices the deaths.
-import type { Clock, Random } from '../clock.ts';
+import { type Clock, LATE, type Random, withinTime } from '../clock.ts';
 import { asGbxError, GbxError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
@@ -217,16 +217,9 @@ async function openAgain(state: Supervisor): Promise<OwnedSource | undefined> {
 
 /** @throws {GbxError} GBX_KAFKA_UNREACHABLE once it takes too long, or the signal aborts */
 export async function within<T>({ clock }: Supervisor, work: PromiseLike<T>, ms: number, signal?: AbortSignal): Promise<T> {
-  const done = new AbortController();
-  const late = clock.sleep(ms, signal === undefined ? done.signal : AbortSignal.any([done.signal, signal])).then((): T => {
-    throw new GbxError('GBX_KAFKA_UNREACHABLE', `Cannot wait longer than ${ms / 1000} s for the Kafka client`);
-  });
-  late.catch(() => undefined);
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    done.abort();
-  }
+  const first = await withinTime({ clock, ms, signal }, () => work);
+  if (first === LATE) throw new GbxError('GBX_KAFKA_UNREACHABLE', `Cannot wait longer than ${ms / 1000} s for the Kafka client`);
+  return first;
 }
 
 function end(state: Supervisor, error: GbxError): void {
